@@ -1,0 +1,64 @@
+"""What every test stands on: a home of its own, a still machine, models written by hand."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.inference import _models
+from tpukit import host
+from tpukit.inference import Model
+from tpukit.testing import ManualClock
+
+# the same examples every time, and no judgement by wall time
+settings.register_profile("tpukit", derandomize=True, deadline=None, database=None)
+settings.load_profile("tpukit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test writes into the home of whoever runs it."""
+    home = tmp_path_factory.mktemp("state") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TPUKIT_HOME", str(home))
+        yield home
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the machine still, so that a result depends on the script of a fake device alone."""
+    monkeypatch.setattr(host, "load_average", lambda: 0.0)
+    monkeypatch.setattr(host, "cpu_use", lambda: host.CpuUse(all_s=0.0, own_s=0.0))
+    monkeypatch.setattr(host, "git_revision", lambda folder: "0123abcd")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def toy() -> Model:
+    """A model that a fake device takes for whatever it is scripted to be."""
+    return Model(name="toy", content=b"toy", sha256="70" * 32)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a model of `_models` by its builder's name, and returns its path."""
+
+    def write(builder: str, name: str | None = None, **options: object) -> Path:
+        path = tmp_path / f"{name or builder}.tflite"
+        path.write_bytes(getattr(_models, builder)(**options))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def child_environment() -> dict[str, str]:
+    """The environment of a child process that must find this checkout's tpukit."""
+    root = Path(__file__).parents[1]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}

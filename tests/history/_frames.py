@@ -1,0 +1,67 @@
+"""Tables of runs to store, valid under the schema."""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tpukit import schema
+
+
+class Frames(NamedTuple):
+    """What `History.append` takes, in its order."""
+
+    runs: pd.DataFrame
+    samples: pd.DataFrame
+    results: pd.DataFrame
+
+
+def frames(run_id: str, rows: int = 5) -> Frames:
+    """Return one run with `rows` queries; RESULTS.n tells their number, the run's number of seconds its start."""
+    runs, samples, results = _template(rows)
+    run = pd.Series([run_id], dtype="str")
+    return Frames(
+        runs.assign(run_id=run),
+        samples.assign(run_id=pd.Categorical.from_codes(np.zeros(rows, dtype=np.int8), pd.Index([run_id]))),
+        results.assign(run_id=run),
+    )
+
+
+def together(*runs: Frames) -> Frames:
+    """Return several runs as one."""
+    parts = [pd.concat(part, ignore_index=True) for part in zip(*runs, strict=True)]
+    samples = parts[1].astype(dict.fromkeys(("run_id", "status", "error"), "category"))
+    return Frames(parts[0], samples, parts[2])
+
+
+@cache
+def _template(rows: int) -> Frames:
+    run = {"run_id": "?", "started": pd.Timestamp("2026-11-23T10:00:00.123456Z"), "model": "digits", "seed": 2**60 + 1}
+    result = {"run_id": "?", "model": "digits", "n": rows, "p50_s": 0.1 + 0.2, "reasons": "", "verdict": "VALID"}
+    return Frames(
+        schema.frame([run | {"inputs": '[{"name": "μ", "shape": [1, 8]}]', "load_average_1m": 0.25}], schema.RUNS),
+        _samples(rows),
+        schema.frame([result], schema.RESULTS),
+    )
+
+
+def _samples(rows: int) -> pd.DataFrame:
+    rng = np.random.default_rng(rows)
+    served_ns = rng.integers(20_000, 30_000, rows)
+    end_ns = np.cumsum(served_ns + rng.integers(300, 900, rows))
+    start, end = (end_ns - served_ns) / 1e9, end_ns / 1e9
+    failed = np.arange(rows) == rows - 1  # the last query did not end
+    end[failed] = np.nan
+    return schema.frame(
+        {
+            "run_id": ["?"] * rows,
+            "scheduled_s": start,
+            "start_s": start,
+            "end_s": end,
+            "latency_s": end - start,
+            "status": np.where(failed, "error", "ok"),
+            "error": np.where(failed, "the device \u26a1 went away", None),
+        },
+        schema.SAMPLES,
+    )

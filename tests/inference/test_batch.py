@@ -1,0 +1,76 @@
+"""A batch is as many samples at once, and must give what its rows give."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tpukit.errors import ModelLoadError
+from tpukit.inference import VALID, Model, benchmark, get_device, read_model
+from tpukit.inference._inputs import random_samples
+from tpukit.testing import FakeDevice, ManualClock
+
+MODELS = ["identity", "dense", "quantised", "two_by_two", "digits_cnn_int8", "digits_cnn_float32"]
+
+
+@pytest.fixture(params=MODELS)
+def model(request: pytest.FixtureRequest, model_file: Callable[..., Path]) -> Model:
+    return read_model(request.param if request.param.startswith("digits") else model_file(request.param))
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+def test_a_batch_of_8_gives_what_its_rows_give(model: Model, device: str) -> None:
+    one, eight = (get_device(device).load(model, threads=1, batch=batch) for batch in (1, 8))
+    assert [tensor.shape[0] for tensor in (*eight.inputs, *eight.outputs)] == [8] * len(eight.inputs + eight.outputs)
+    sample = random_samples(eight.inputs, np.random.default_rng(0))[0]
+    whole = eight.bind([sample])(0)
+    query = one.bind([tuple(array[row : row + 1] for array in sample) for row in range(8)])
+    for tensor, found, *parts in zip(one.outputs, whole, *[query(row) for row in range(8)], strict=True):
+        assert found.shape == (8, *tensor.shape[1:])
+        np.testing.assert_allclose(found, np.concatenate(parts), rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_of_a_good_model_is_valid(model: Model) -> None:
+    result = benchmark(model, duration_s=0.001, min_queries=1, batch=8)
+    assert (result.verdict, result.run["batch"].item()) == (VALID, 8)
+
+
+def test_throughput_counts_the_samples_of_a_batch(toy: Model, clock: ManualClock, quiet: None) -> None:
+    device = FakeDevice([0.01], clock=clock)
+    row = benchmark(toy, device, duration_s=1.0, batch=8, clock=clock).summary.iloc[0]
+    assert (row["n"], row["throughput_per_s"]) == (100, pytest.approx(800))
+    # the session of the batch, and one that ran its rows
+    assert (len(device.loaded), device.closed) == (2, 2)
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+@pytest.mark.parametrize(
+    ("builder", "options", "message"),
+    [
+        ("reshaped", {"shape": (1, 8)}, r"^LiteRT refuses a batch of 8 for model reshaped: "),
+        ("reshaped", {"shape": (1, -1)}, r"^a batch of 8 gives other results in output y than row by row: "),
+        ("summed_over_batch", {}, r"^a batch of 8 gives other results in output y than row by row: "),
+    ],
+)
+def test_a_model_that_fixes_its_batch_says_so(
+    builder: str, options: dict[str, object], message: str, device: str, model_file: Callable[..., Path]
+) -> None:
+    path = model_file(builder, **options)
+    assert benchmark(path, device, duration_s=0.001, min_queries=1).verdict == VALID
+    with pytest.raises(ModelLoadError, match=message):
+        benchmark(path, device, duration_s=0.001, batch=8)
+
+
+def test_a_device_that_takes_no_such_batch_says_so(toy: Model, clock: ManualClock, quiet: None) -> None:
+    device = FakeDevice([0.01], clock=clock, max_batch=4)
+    assert benchmark(toy, device, duration_s=0.1, batch=4, clock=clock).verdict == VALID
+    with pytest.raises(ModelLoadError, match=r"a batch of 4 at most, got 5"):
+        benchmark(toy, device, duration_s=0.1, batch=5, clock=clock)
+
+
+def test_a_number_without_a_shape_has_no_batch(model_file: Callable[..., Path]) -> None:
+    path = model_file("scalar")
+    assert benchmark(path, duration_s=0.001, min_queries=1).verdict == VALID
+    with pytest.raises(ModelLoadError, match=r"^LiteRT refuses a batch of 2 for model scalar: input x is a scalar"):
+        benchmark(path, duration_s=0.001, batch=2)

@@ -1,0 +1,129 @@
+"""Reports: parameters are checked, the notebook is executed, one HTML file comes out."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tpukit import History
+from tpukit.cli import run
+from tpukit.errors import StorageError, UnknownNameError
+from tpukit.reports import Report, render_report
+from tpukit.terminal import notebook_progress
+from tpukit.workflows import Step
+
+
+def test_an_unknown_parameter_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean duration_s"):
+        render_report("benchmark", {"duration": 1}, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="give another folder"):
+        render_report("benchmark", {}, tmp_path / "file" / "out")
+
+
+def test_a_failing_cell_is_one_line_and_keeps_the_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["report", "--quick", "--model", "digits_cnn_in8", "--out", str(tmp_path)]
+    assert run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "did you mean digits_cnn_int8" in line
+    assert (tmp_path / "report.ipynb").exists()
+
+
+def test_the_executed_notebook_holds_the_parameters_and_no_widget_state(report: Report) -> None:
+    notebook = nbformat.read(report.notebook, as_version=4)
+    (injected,) = [cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])]
+    assert "duration_s = 0.1" in injected.source
+    assert "widgets" not in notebook.metadata
+
+
+def test_every_run_of_the_report_is_in_the_history(report: Report) -> None:
+    runs = History(report.html.parent.parent / "h.db").to_frame()
+    measured = runs[runs["device"] == "cpu"]
+    assert len(measured) == 2 * 2 * 2
+    assert (runs["device"] == "reference").sum() == 2
+    assert (measured["baseline"] != "").all()
+
+
+def test_the_html_has_every_figure_and_the_table(report: Report) -> None:
+    html = report.html.read_text()
+    assert html.count("Plotly.newPlot(") == 7
+    for text in ("digits_cnn_int8", "autoencoder_int8", "VALID", "0.956 of 540", "× baseline"):
+        assert text in html
+
+
+def test_the_html_shows_results_and_neither_code_nor_progress(report: Report) -> None:
+    html = report.html.read_text()
+    assert "inspect_model(model)" not in html
+    assert "0.000 digits_cnn_int8" not in html
+
+
+def test_progress_lines_of_the_notebook_become_steps() -> None:
+    steps: list[Step] = []
+    take = notebook_progress(steps.append)
+    assert take is not None
+    take("0.000 a cpu\n0.500 b cpu\n")
+    take("something else\n")
+    assert [(step.share, step.label) for step in steps] == [(0.0, "a cpu"), (0.5, "b cpu")]
+
+
+def test_the_command_names_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--model", "autoencoder_int8", "--duration", "0.05", "--threads", "1", "--scenario", "single_stream"]
+    assert run(["report", *arguments, "--out", str(tmp_path), "--history", str(tmp_path / "h.db"), "--json"]) == 0
+    assert Path(json.loads(capsys.readouterr().out)["html"]).exists()
+
+
+@pytest.mark.fault
+def test_ctrl_c_ends_the_sweep_and_renders_what_was_measured(tmp_path: Path) -> None:
+    """The baseline's run is awaited in the history; the hour that follows it is interrupted."""
+    history = History(tmp_path / "h.db")
+    command = [sys.executable, "-m", "tpukit", "report", "--out", str(tmp_path), "--history", str(history.path)]
+    command += ["--model", "autoencoder_int8", "--threads", "1", "--scenario", "single_stream", "--duration", "36"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and (not history.path.exists() or history.to_frame().empty):
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert str(tmp_path / "report.html") in out
+    # the hour was not waited for, and the page says so
+    assert "Stopped early" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_of_nothing_but_failures_is_still_a_report(tmp_path: Path, model_file: Callable[..., Path]) -> None:
+    """A sweep whose every cell failed has no run, no sample and no machine to show, and says why."""
+    custom = model_file("custom_op", code="<img src=http://example.org onerror=alert(1)>")
+    parameters = {"models": [str(custom)], "threads": [1], "duration_s": 0.05}
+    report = render_report("benchmark", parameters | {"history_path": str(tmp_path / "h.db")}, tmp_path / "out")
+    html = report.html.read_text()
+    assert "has an operator that LiteRT lacks" in html
+    assert "<img src=http" not in html
+    assert html.count("Plotly.newPlot(") == 7
+
+
+def test_a_run_that_history_cannot_take_is_named_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills up in the middle of a sweep."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import errno, tpukit.history._history as h\n"
+        "from tpukit.errors import StorageError\n"
+        "def append(self, *tables):\n    raise StorageError(errno.ENOSPC, 'the disk is full')\n"
+        "h.History.append = append\n"
+    )
+    parameters = {
+        "models": ["autoencoder_int8"],
+        "threads": [1],
+        "duration_s": 0.05,
+        "history_path": str(tmp_path / "h"),
+    }
+    html = render_report("benchmark", parameters, tmp_path / "out").html.read_text()
+    assert "the disk is full" in html
+    assert "the last run lies in" in html

@@ -1,0 +1,31 @@
+"""A sweep on the manual clock."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.workflows._devices import Named
+from tpukit.history import History
+from tpukit.inference import Device, Model
+from tpukit.testing import ManualClock
+from tpukit.workflows import Measured, measure
+from tpukit.workflows import _measure as module
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "runs.db")
+
+
+@pytest.fixture
+def sweep(toy: Model, clock: ManualClock, history: History, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Measured]:
+    """Return `measure` on the manual clock, its baseline taking 40 ms a query."""
+    benchmark = module.benchmark
+    monkeypatch.setattr(module, "benchmark", lambda *given, **options: benchmark(*given, **options, clock=clock))
+
+    def run(*devices: Device, models: tuple[object, ...] = (toy,), **options: object) -> Measured:
+        given = {"history": history, "duration_s": 1.0, "min_queries": 10, "baseline": Named("slow", 0.04, clock)}
+        return measure(models, devices=devices, **given | options)
+
+    return run

@@ -1,0 +1,74 @@
+"""RESULTS for people: units of the field, digits that mean something, nothing made up."""
+
+import math
+
+import pytest
+
+from tpukit import schema
+from tpukit.errors import SchemaError
+from tpukit.workflows import notes, readable, significant
+
+ROW = {
+    "model": "m", "device": "cpu", "scenario": "single_stream", "threads": 2, "batch": 1, "verdict": "VALID", "n": 500,
+    "p50_s": 0.00123456, "p90_s": 0.0456, "p99_s": 1.5, "p99_lo_s": 1.25, "p99_hi_s": math.nan,
+    "throughput_per_s": 812.345, "speedup": 3.14159, "accuracy": 0.95556, "accuracy_n": 540,
+}  # fmt: skip
+
+
+def test_a_row_is_told_in_milliseconds_with_three_digits() -> None:
+    (row,) = readable(schema.frame([ROW], schema.RESULTS)).to_dict("records")
+    assert row == {
+        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "batch": "1", "verdict": "VALID",
+        "queries": "500", "p50 ms": "1.23", "p90 ms": "45.6", "p99 ms": "1500 [1250, ?]", "samples/s": "812",
+        "× baseline": "3.14", "accuracy": "0.956 of 540",
+    }  # fmt: skip
+
+
+def test_what_was_not_measured_is_empty() -> None:
+    (row,) = readable(schema.frame([{"model": "m", "verdict": "INVALID"}], schema.RESULTS)).to_dict("records")
+    assert {name: text for name, text in row.items() if text} == {"model": "m", "verdict": "INVALID"}
+
+
+def test_rows_keep_their_order_and_other_tables_are_refused() -> None:
+    table = schema.frame([{"model": name} for name in "ba"], schema.RESULTS)
+    assert readable(table)["model"].tolist() == ["b", "a"]
+    for function in (readable, notes):
+        with pytest.raises(SchemaError):
+            function(schema.frame([], schema.RUNS))
+
+
+def test_notes_that_differ_in_numbers_alone_are_one() -> None:
+    rows = [
+        {"model": "a", "reasons": "cut short after 3 queries; 3 queries, 100 asked for"},
+        {
+            "model": "b",
+            "reasons": "cut short after 7 queries",
+            "warnings": "unstable: latency drifted by +9% over the run",
+        },
+        {"model": "c", "reasons": "", "warnings": "unstable: latency drifted by -12% over the run"},
+        {"model": "d"},
+    ]
+    assert notes(schema.frame(rows, schema.RESULTS)).to_numpy().tolist() == [
+        [2, "INVALID: cut short after 3 queries"],
+        [1, "INVALID: 3 queries, 100 asked for"],
+        [2, "unstable: latency drifted by +9% over the run"],
+    ]
+
+
+def test_nothing_to_say_is_an_empty_table() -> None:
+    assert notes(schema.frame([ROW], schema.RESULTS)).to_dict("list") == {"runs": [], "note": []}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1234567.0, "1230000"),
+        (999.9, "1000"),
+        (12.345, "12.3"),
+        (0.00098765, "0.000988"),
+        (-4.5678, "-4.57"),
+    ],
+)
+def test_three_digits_are_significant(value: float, text: str) -> None:
+    assert significant(value) == text

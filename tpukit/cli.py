@@ -1,0 +1,227 @@
+"""The command line: thin, each command calls one library function.
+
+Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tpukit import terminal
+from tpukit.errors import ConfigError, TpukitError
+from tpukit.terminal import BAD, NO
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Measure TFLite models, every number with its baseline from the same sweep.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the boxes of rich would cost 0.15 s of every start
+)
+history_app = typer.Typer(help="What was measured.", no_args_is_help=True)
+app.add_typer(history_app, name="history")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Models = Annotated[list[str] | None, typer.Argument(help="Model files, or names of bundled ones. Default: all.")]
+Devices = Annotated[list[str] | None, typer.Option("--device", "-d", help="Device; repeat for more. Default: cpu.")]
+Scenarios = Annotated[
+    list[str] | None, typer.Option("--scenario", "-s", help="single_stream or offline; repeat for both.")
+]
+Threads = Annotated[list[int] | None, typer.Option("--threads", "-t", help="Threads; repeat to measure several.")]
+Duration = Annotated[float, typer.Option("--duration", help="Seconds of each run.")]
+MinQueries = Annotated[int, typer.Option("--min-queries", help="Fewest queries of each run.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
+HistoryFile = Annotated[
+    Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
+]
+
+
+@app.command()
+def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
+    models: Models = None,
+    device: Devices = None,
+    scenario: Scenarios = None,
+    duration: Duration = 10.0,
+    threads: Threads = None,
+    batch: Annotated[int, typer.Option(help="Samples in a query.")] = 1,
+    min_queries: MinQueries = 100,
+    seed: Seed = 0,
+    data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
+    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure models on devices under scenarios, and store the runs."""
+    from tpukit.history import History
+    from tpukit.workflows import measure
+    from tpukit.workloads import bundled_models, read_data
+
+    with terminal.progress("bench") as progress, terminal.interruptible() as cancel:
+        measured = measure(
+            models or list(bundled_models()),
+            history=History(history),
+            devices=device or ["cpu"],
+            scenarios=scenario or ["single_stream"],
+            threads=threads or [1],
+            batch=batch,
+            duration_s=duration,
+            min_queries=min_queries,
+            seed=seed,
+            data=read_data(data) if data else None,
+            baseline=None if baseline == "none" else baseline,
+            progress=progress,
+            cancel=cancel,
+        )
+    raise typer.Exit(terminal.show_measured(measured, as_json=as_json))
+
+
+@app.command()
+def devices(as_json: AsJson = False) -> None:
+    """List the devices that can run a model, and why others cannot."""
+    from tpukit.inference import devices as table
+
+    terminal.show(table(), as_json=as_json)
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model file, or the name of a bundled model.")], as_json: AsJson = False
+) -> None:
+    """Show a model's inputs, outputs, operators, parameters and bytes."""
+    from tpukit.inference import inspect_model
+
+    terminal.show_model(inspect_model(model), as_json=as_json)
+
+
+@app.command()
+def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
+    out: Annotated[Path, typer.Option(help="Folder of report.html and report.ipynb.")] = Path("report"),
+    quick: Annotated[bool, typer.Option("--quick", help="Half a second for each run: a first look.")] = False,
+    models: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model; default: all bundled.")] = None,
+    device: Devices = None,
+    scenario: Scenarios = None,
+    threads: Threads = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of each run. Default: 3, with --quick 0.5.")] = None,
+    seed: Seed = 0,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure, and render one HTML report that needs no network."""
+    from tpukit.history import History
+    from tpukit.host import thread_counts
+    from tpukit.reports import render_report
+    from tpukit.workloads import bundled_models
+
+    parameters = {
+        "models": models or list(bundled_models()),
+        "devices": device or ["cpu"],
+        "scenarios": scenario or ["single_stream", "offline"],
+        "threads": threads or thread_counts(),
+        "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
+        "seed": seed,
+        "history_path": str(History(history).path),
+    }
+    with terminal.progress("report") as progress:
+        rendered = render_report("benchmark", parameters, out, on_output=terminal.notebook_progress(progress))
+    if as_json:
+        terminal.print_json({"html": str(rendered.html), "notebook": str(rendered.notebook)})
+    else:
+        typer.echo(f"Report: {rendered.html.resolve()}")
+
+
+@app.command()
+def suite(
+    only: Annotated[list[str] | None, typer.Option("--only", help="Part of the suite; repeat for more.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions; slow cells are left out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what tpukit claims of itself."""
+    from tpukit.metrics_integration import run_cells
+
+    with terminal.progress("suite") as progress:
+        table = run_cells(only=only, quick=quick, progress=progress)
+    raise typer.Exit(terminal.show_suite(table, as_json=as_json))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open JupyterLab on the notebooks.
+
+    Further options go to JupyterLab.
+    """
+    from tpukit.lab import run_lab
+
+    run_lab(context.args)
+
+
+@history_app.command("list")
+def history_list(
+    history: HistoryFile = None,
+    last: Annotated[int, typer.Option(help="The newest runs to show.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs measured so far, the newest last."""
+    from tpukit import schema
+    from tpukit.history import History
+
+    runs = History(_existing(history)).to_frame().tail(last)
+    if as_json:
+        terminal.print_json(terminal.records(runs))
+        return
+    terminal.show_results(runs[schema.RESULTS.names], started=runs["started"])
+
+
+@history_app.command("export")
+def history_export(
+    out: Annotated[Path, typer.Argument(help="A .csv, .parquet or .jsonl file.")],
+    samples: Annotated[bool, typer.Option("--samples", help="One row a query instead of one row a run.")] = False,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the runs, or their queries, into one file."""
+    from tpukit.history import History
+
+    rows = History(_existing(history)).export(out, samples=samples)
+    if as_json:
+        terminal.print_json({"path": str(out), "rows": rows})
+    else:
+        typer.echo(f"{rows} rows: {out}")
+
+
+def _existing(history: Path | None) -> Path | None:
+    if history is not None and not history.exists():
+        raise ConfigError(f"history {history} does not exist: name a file that bench or report has written")
+    return history
+
+
+def main() -> None:
+    """Run the command line; the entry point of the `tpukit` program."""
+    # a terminal without the multiplication sign gets a ? instead of a traceback
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; every expected failure is one line on standard error."""
+    try:
+        code = app(args=list(arguments), prog_name="tpukit", standalone_mode=False)
+    except TpukitError as error:
+        return terminal.fail(str(error), BAD)
+    except typer.TyperException as error:
+        message = error.format_message()
+        if message.startswith("Usage:"):  # no command was given: typer's answer is the help, of many lines
+            typer.echo(message, err=True)
+            return BAD
+        return terminal.fail(" ".join(message.split()), BAD)
+    except OSError as error:
+        return terminal.fail(f"cannot write the output: {error.strerror or error}", BAD)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:  # typer's own answer to Ctrl-C
+        return terminal.fail("stopped; what was measured before is in the history", NO)
+    return code if isinstance(code, int) else 0

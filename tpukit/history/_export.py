@@ -1,0 +1,98 @@
+"""Tables into one file for others: CSV, Parquet or JSON Lines, whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from tpukit import paths, schema
+from tpukit.errors import ConfigError, StorageError
+from tpukit.history import _records
+from tpukit.schema import Table
+
+Write: TypeAlias = Callable[[BinaryIO, Iterable[pd.DataFrame], Table], int]
+
+_ARROW = {
+    "str": pa.string(),
+    "category": pa.dictionary(pa.int32(), pa.string()),
+    "Int64": pa.int64(),
+    "float64": pa.float64(),
+    "datetime64[us, UTC]": pa.timestamp("us", "UTC"),
+}
+
+
+def writer(out: Path) -> Write:
+    """Return what writes the format that the file's suffix names; raises ConfigError where none does."""
+    try:
+        return _WRITERS[out.suffix]
+    except KeyError:
+        raise ConfigError(f"cannot export to {out.name!r}: name a file that ends in {', '.join(_WRITERS)}") from None
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[BinaryIO]:
+    """Yield a private file beside `out` that takes its place on leaving without an error, and is removed otherwise."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except StorageError:
+        raise  # what was to be written could not be read
+    except OSError as error:
+        raise StorageError(f"cannot write {out}: {paths.reason(error)}; name a file elsewhere") from error
+
+
+def _write_parquet(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table) -> int:
+    columns = _columns(table)
+    empty = pa.Table.from_pandas(schema.frame([], table), schema=columns, preserve_index=False)
+    rows = 0
+    with pq.ParquetWriter(file, empty.schema) as parquet:  # its metadata tell pandas the declared types
+        for df in frames:
+            parquet.write_table(pa.Table.from_pandas(df, schema=columns, preserve_index=False))
+            rows += len(df)
+    return rows
+
+
+def _write_csv(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table) -> int:
+    # Arrow quotes each text and leaves what is missing bare, so that a reader can tell one from the other
+    columns = _columns(table)
+    flat = pa.schema([(name, pa.string() if kind == _ARROW["category"] else kind) for name, kind in _pairs(columns)])
+    rows = 0
+    with pyarrow.csv.CSVWriter(file, flat) as csv:
+        for df in frames:
+            csv.write_table(pa.Table.from_pandas(df, schema=columns, preserve_index=False).cast(flat))
+            rows += len(df)
+    return rows
+
+
+def _write_jsonl(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table) -> int:
+    rows = 0
+    for df in frames:
+        file.writelines(f"{_records.dumps(record)}\n".encode() for record in _records.to_records(df, table))
+        rows += len(df)
+    return rows
+
+
+def _columns(table: Table) -> pa.Schema:
+    return pa.schema([(column.name, _ARROW[column.dtype]) for column in table.columns])
+
+
+def _pairs(columns: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
+    return ((field.name, field.type) for field in columns)
+
+
+_WRITERS: Mapping[str, Write] = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}

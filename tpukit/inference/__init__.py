@@ -1,0 +1,40 @@
+"""Devices, and how fast a model runs on them.
+
+| name | what |
+|---|---|
+| `benchmark(model, device, scenario)` | one run: samples, summary, verdict, warnings |
+| `inspect_model(model)` | inputs, outputs, operators, parameters and bytes, without running it |
+| `devices()` | what can run a model here, and why others cannot |
+| `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
+"""
+
+from tpukit.inference._benchmark import BenchmarkResult, benchmark
+from tpukit.inference._devices import DEVICES, devices, get_device
+from tpukit.inference._inspect import ModelInfo, inspect_model
+from tpukit.inference._measure import Cancel, Progress
+from tpukit.inference._model import Model, read_model
+from tpukit.inference._scenarios import INVALID, SCENARIOS, VALID
+from tpukit.inference._types import Arrays, Device, Query, Session, Settings, Tensor
+
+__all__ = [
+    "DEVICES",
+    "INVALID",
+    "SCENARIOS",
+    "VALID",
+    "Arrays",
+    "BenchmarkResult",
+    "Cancel",
+    "Device",
+    "Model",
+    "ModelInfo",
+    "Progress",
+    "Query",
+    "Session",
+    "Settings",
+    "Tensor",
+    "benchmark",
+    "devices",
+    "get_device",
+    "inspect_model",
+    "read_model",
+]

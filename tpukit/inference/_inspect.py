@@ -1,0 +1,198 @@
+"""What a TFLite model consists of, read from its file without running it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tpukit import schema
+from tpukit.errors import ModelLoadError
+from tpukit.inference._litert import LiteRTSession, open_interpreter
+from tpukit.inference._model import Model, read_model
+from tpukit.inference._types import Tensor
+
+_BITS = {
+    "FLOAT64": 64, "INT64": 64, "UINT64": 64, "COMPLEX64": 64, "COMPLEX128": 128, "FLOAT32": 32, "INT32": 32,
+    "UINT32": 32, "FLOAT16": 16, "BFLOAT16": 16, "INT16": 16, "UINT16": 16, "INT8": 8, "UINT8": 8, "BOOL": 8,
+    "INT4": 4, "INT2": 2,
+}  # fmt: skip
+
+# what reading meets where an index or enumeration of the file points at nothing: LiteRT checks offsets only
+_DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelInfo:
+    """A model's identity, tensors and operators; `ops` is an OPS table."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    parameters: int
+    parameter_bytes: int
+    ops: pd.DataFrame
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates of one inference; None where an operator's are unknown."""
+        return None if self.ops["macs"].isna().any() else int(self.ops["macs"].sum())
+
+
+def inspect_model(model: str | Path | Model) -> ModelInfo:
+    """Return what a `.tflite` model consists of; `model` is a file or the name of a bundled model.
+
+    Multiply-accumulates follow from the shapes: output elements times the kernel's for convolutions, times the depth
+    of the product for matrix products. Raises UnknownNameError, or ModelLoadError where it is no such model.
+
+    >>> info = inspect_model("digits_cnn_int8")
+    >>> info.inputs[0].shape, info.inputs[0].dtype
+    ((1, 8, 8, 1), 'int8')
+    """
+    read = read_model(model)
+    try:
+        inputs, outputs = _verified(read)
+        graph = _Graph(read)
+        rows, parameters = graph.rows(), graph.parameters()
+        counted = sum(math.prod(graph.shape(index)) for index in parameters)
+        size_bytes = sum(graph.size_bytes(index) for index in parameters)
+    except _DAMAGE as error:
+        raise ModelLoadError(f"model {read.name} is damaged: {error}") from error
+    return ModelInfo(
+        name=read.name,
+        sha256=read.sha256,
+        size_bytes=read.size_bytes,
+        inputs=inputs,
+        outputs=outputs,
+        parameters=counted,
+        parameter_bytes=size_bytes,
+        ops=schema.frame(rows, schema.OPS),
+    )
+
+
+def _verified(model: Model) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    # LiteRT checks every offset of the file, which the Python schema does not
+    session = LiteRTSession(open_interpreter(model, threads=1, resolver="BUILTIN_REF"))
+    return session.inputs, session.outputs
+
+
+class _Graph:
+    """The first subgraph of a model's flatbuffer."""
+
+    def __init__(self, model: Model) -> None:
+        from ai_edge_litert import schema_py_generated as tflite
+
+        self._model = model
+        self._flat = tflite.ModelT.InitFromPackedBuf(model.content, 0)
+        self._graph = self._flat.subgraphs[0]
+        self.constants = [index for index in range(len(self._graph.tensors)) if self._is_constant(index)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the OPS records, in order of execution."""
+        return [self._row(place, op) for place, op in enumerate(self._operators())]
+
+    def parameters(self) -> list[int]:
+        """Return the constants that are weights or biases: all but the axes, paddings and shapes that ops read."""
+        shaping = {
+            int(index) for op in self._operators() if self._type(op) in _SHAPING for index in _indices(op.inputs)[1:]
+        }
+        return [index for index in self.constants if index not in shaping]
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Return the shape of a tensor; () for a scalar."""
+        shape = self._graph.tensors[index].shape
+        return () if shape is None else tuple(int(size) for size in shape)
+
+    def size_bytes(self, index: int) -> int:
+        """Return the bytes of a tensor; 0 for types without a fixed size."""
+        return math.prod(self.shape(index)) * _BITS.get(self._dtype(index), 0) // 8
+
+    def _operators(self) -> list[Any]:
+        operators = self._graph.operators
+        return [] if operators is None else list(operators)
+
+    def _row(self, place: int, op: Any) -> dict[str, Any]:
+        reads, writes = _indices(op.inputs), _indices(op.outputs)
+        constants = [index for index in reads if index in self.constants]
+        moved = [index for index in reads + writes if index not in self.constants]
+        return {
+            "model": self._model.name,
+            "op": place,
+            "type": self._type(op),
+            "shape": "x".join(map(str, self.shape(writes[0]))) if writes else None,
+            "dtype": self._dtype(writes[0]).lower() if writes else None,
+            "macs": self._macs(op, reads, writes),
+            "parameters": sum(math.prod(self.shape(index)) for index in constants),
+            "parameter_bytes": sum(self.size_bytes(index) for index in constants),
+            "activation_bytes": sum(self.size_bytes(index) for index in moved),
+        }
+
+    def _type(self, op: Any) -> str:
+        code = self._flat.operatorCodes[op.opcodeIndex]
+        # models older than schema 3a hold the code in the one-byte field alone
+        name = _names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
+
+    def _dtype(self, index: int) -> str:
+        return _names("TensorType")[self._graph.tensors[index].type]
+
+    def _is_constant(self, index: int) -> bool:
+        data = self._flat.buffers[self._graph.tensors[index].buffer].data
+        return data is not None and len(data) > 0
+
+    def _macs(self, op: Any, reads: list[int], writes: list[int]) -> int | None:
+        kind = self._type(op)
+        if kind.startswith("CUSTOM") or kind in _UNKNOWN_MACS:
+            return None
+        depth = _DEPTH.get(kind)
+        if depth is None:
+            return 0
+        elements = math.prod(self.shape(reads[2] if kind == "TRANSPOSE_CONV" else writes[0]))
+        shapes = [self.shape(index) for index in reads]
+        if getattr(op.builtinOptions, "adjX", False):
+            shapes[0] = (*shapes[0][:-2], shapes[0][-1], shapes[0][-2])  # BATCH_MATMUL of the transposed left side
+        return elements * depth(shapes)
+
+
+#: Multiply-accumulates for each output element (each input element of a transposed convolution), from input shapes.
+_DEPTH: dict[str, Callable[[list[tuple[int, ...]]], int]] = {
+    "CONV_2D": lambda shapes: math.prod(shapes[1][1:]),
+    "CONV_3D": lambda shapes: math.prod(shapes[1][:-1]),
+    "DEPTHWISE_CONV_2D": lambda shapes: math.prod(shapes[1][1:3]),
+    "FULLY_CONNECTED": lambda shapes: shapes[1][-1],
+    "BATCH_MATMUL": lambda shapes: shapes[0][-1],
+    "TRANSPOSE_CONV": lambda shapes: math.prod(shapes[1][:3]),
+}
+#: Operators whose second and further inputs say how to arrange the first: axes, paddings, shapes.
+_SHAPING = frozenset(
+    {
+        "ARG_MAX", "ARG_MIN", "BROADCAST_TO", "EXPAND_DIMS", "MEAN", "MIRROR_PAD", "PAD", "REDUCE_MAX", "REDUCE_MIN",
+        "REDUCE_PROD", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SPACE_TO_BATCH_ND", "SQUEEZE",
+        "STRIDED_SLICE", "SUM", "TILE", "TRANSPOSE",
+    }
+)  # fmt: skip
+_UNKNOWN_MACS = frozenset(
+    {
+        "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "CALL", "CONV_3D_TRANSPOSE", "DELEGATE", "IF",
+        "LSTM", "RNN", "STABLEHLO_COMPOSITE", "STABLEHLO_CONVOLUTION", "STABLEHLO_DOT_GENERAL", "SVDF",
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "WHILE",
+    }
+)  # fmt: skip
+
+
+def _indices(vector: Any) -> list[int]:
+    # -1 stands for an optional input that was left out; a vector without elements may be absent
+    return [] if vector is None else [int(index) for index in vector if index >= 0]
+
+
+@cache
+def _names(enumeration: str) -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated as tflite
+
+    members = vars(getattr(tflite, enumeration))
+    return {value: name for name, value in members.items() if not name.startswith("_")}

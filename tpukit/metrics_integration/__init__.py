@@ -1,0 +1,12 @@
+"""What tpukit claims of itself, measured beside baselines and limits.
+
+| name | what |
+|---|---|
+| `SUITE` | the registry of cells; an installed package adds its own by the entry point group `tpukit.suite` |
+| `Cell` | a part's name and the function that measures it |
+| `run_cells(only=…)` | runs cells and returns the SUITE table |
+"""
+
+from tpukit.metrics_integration._suite import FULL, QUICK, SUITE, Cell, Effort, Finding, run_cells
+
+__all__ = ["FULL", "QUICK", "SUITE", "Cell", "Effort", "Finding", "run_cells"]

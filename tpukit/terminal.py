@@ -1,0 +1,247 @@
+"""What the command line shows: tables, progress, one-line errors, JSON for programs."""
+
+import json
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from tpukit.inference import ModelInfo
+    from tpukit.workflows import Measured, Step
+
+#: Exit codes: the answer is "no"; bad usage or input.
+NO, BAD = 1, 2
+
+# said once above the table where every row agrees
+_COMMON = ("device", "scenario", "threads", "batch", "verdict")
+# left out, in this order, where the terminal is too narrow
+_LEAST_WANTED = ("p90 ms", "samples/s", "accuracy")
+_ENDLESS = 10_000
+_PROSE = ("about", "reason", "what")
+
+
+def fail(line: str, code: int) -> int:
+    """Say why on standard error, and return the exit code."""
+    typer.echo(f"tpukit: {line}", err=True)
+    return code
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C ask for an end and keep what was measured; the second one stops at once."""
+    cancel = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        cancel.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(title: str) -> "Iterator[Callable[[Step], None] | None]":
+    """Show a bar with the time left on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    percent = TextColumn("{task.percentage:.0f} %")
+    columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn())
+    # no refreshing thread: it would run beside the measured one
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda step: bar.update(task, completed=step.share, description=step.label, refresh=True)
+
+
+def notebook_progress(show: "Callable[[Step], None] | None") -> Callable[[str], None] | None:
+    """Turn the lines that the report's notebook prints, `share label`, into steps."""
+    if show is None:
+        return None
+    from tpukit.workflows import Step
+
+    def take(text: str) -> None:
+        for share, label in re.findall(r"^([01]\.\d+) (.+)$", text, flags=re.MULTILINE):
+            show(Step(share=float(share), label=label, begins=True))
+
+    return take
+
+
+def show_measured(measured: "Measured", *, as_json: bool) -> int:
+    """Show a sweep's results, what is wrong with them, and return the exit code."""
+    results = measured.results
+    if as_json:
+        print_json({"results": records(results), "cut_short": measured.cut_short, "not_stored": measured.not_stored})
+    elif results["run_id"].notna().any():
+        show_results(results)
+    for row in results[results["run_id"].isna()].itertuples():
+        fail(f"{row.model} on {row.device}: {row.reasons}", NO)
+    if measured.not_stored:
+        return fail(measured.not_stored, BAD)
+    if results["run_id"].isna().any():
+        return BAD
+    if measured.cut_short:
+        return fail("stopped; what was measured is in the history", NO)
+    return NO if (results["verdict"] == "INVALID").any() else 0
+
+
+def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = None) -> None:
+    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs."""
+    from tpukit.workflows import notes, readable
+
+    if results.empty:
+        typer.echo("no runs")
+        return
+    table = readable(results)
+    table["p99 ms"] = table["p99 ms"].str.partition(" ")[0]
+    if started is not None:
+        table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
+    for _, part in table.groupby("scenario", sort=False):
+        _show_scenario(part)
+    for runs, note in notes(results).itertuples(index=False):
+        typer.echo(f"{note}{f' (and {runs - 1} more like it, with other numbers)' if runs > 1 else ''}")
+
+
+def _show_scenario(table: "pd.DataFrame") -> None:
+    common = [name for name in _COMMON if table[name].nunique() == 1]
+    typer.echo(", ".join(f"{name} {table[name].iloc[0]}" for name in common))
+    shown = table.drop(columns=[*common, "queries", *[name for name in table if (table[name] == "").all()]])
+    for name in _LEAST_WANTED:
+        if _fits(shown):
+            break
+        shown = shown.drop(columns=name, errors="ignore")
+    show(shown, as_json=False)
+
+
+def show_model(info: "ModelInfo", *, as_json: bool) -> None:
+    """Show what a model consists of."""
+    facts: dict[str, Any] = {
+        "model": info.name,
+        "sha256": info.sha256,
+        "size_bytes": info.size_bytes,
+        "parameters": info.parameters,
+        "parameter_bytes": info.parameter_bytes,
+        "macs": info.macs,
+    }
+    tensors = {
+        "inputs": [tensor.as_dict() for tensor in info.inputs],
+        "outputs": [tensor.as_dict() for tensor in info.outputs],
+    }
+    if as_json:
+        print_json(facts | tensors | {"ops": records(info.ops)})
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name:16} {'unknown' if value is None else value}")
+    for name, each in tensors.items():
+        for tensor in each:
+            typer.echo(f"{name[:-1]:16} {_tensor(tensor)}")
+    short = {"activation_bytes": "activations B", "parameter_bytes": "constants B"}
+    show(info.ops.drop(columns=["model", "parameters"]).rename(columns=short), as_json=False)
+
+
+def show_suite(table: "pd.DataFrame", *, as_json: bool) -> int:
+    """Show a SUITE table, and return the exit code: 1 where a goal is missed."""
+    if as_json:
+        print_json(records(table))
+    else:
+        show(_suite_for_people(table), as_json=False)
+        for row in table[table["verdict"].isin(["not measured", "failed"])].itertuples():
+            typer.echo(f"{row.cell}: {row.what}: {row.note}")
+    return NO if table["verdict"].isin(["does not hold", "failed"]).any() else 0
+
+
+def _suite_for_people(table: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    from tpukit.workflows import significant
+
+    rows = [
+        {
+            "what": f"{row['what']} ({row['unit']})",
+            "measured": significant(row["value"]),
+            "goal": f"{'≥' if row['better'] == 'higher' else '≤'} {significant(row['goal'])}",
+            "baseline": significant(row["baseline_value"]),
+            "limit": significant(row["limit_value"]),
+            "verdict": row["verdict"],
+        }
+        for row in table.to_dict("records")
+    ]
+    return pd.DataFrame(rows, dtype="str")
+
+
+def show(table: "pd.DataFrame", *, as_json: bool) -> None:
+    """Show any table."""
+    if as_json:
+        print_json(records(table))
+        return
+    _console().print(_rich(table))
+
+
+def _fits(table: "pd.DataFrame") -> bool:
+    from rich.console import Console
+
+    # measured on a console without an edge, which would cut the answer too
+    return Console(width=_ENDLESS).measure(_rich(table)).minimum <= _console().width
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    console = Console()
+    # a pipe has no width: nothing is cut there
+    return console if console.is_terminal else Console(width=_ENDLESS)
+
+
+def _rich(table: "pd.DataFrame") -> "Table":
+    from rich.table import Table
+
+    shown = Table(box=None, header_style="bold", pad_edge=False)
+    cells = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    for name, *column in zip(table.columns, *cells, strict=True):
+        # prose may fold, names and numbers may not
+        widest = 1 if name in _PROSE else max(map(len, [name, *column]))
+        shown.add_column(name, min_width=widest, overflow="fold")
+    for row in cells:
+        shown.add_row(*row)
+    return shown
+
+
+def _cell(value: object) -> str:
+    import pandas as pd
+    from rich.markup import escape
+
+    if pd.isna(value):  # type: ignore[call-overload]
+        return ""
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return a table's rows as JSON can hold them: missing values are null, stamps ISO 8601."""
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", date_format="iso", double_precision=15))
+    return found
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _tensor(tensor: dict[str, Any]) -> str:
+    shape = "x".join(map(str, tensor["shape"]))
+    scale = f", scale {tensor['scale']:.4g}, zero point {tensor['zero_point']}" if tensor["scale"] else ""
+    return f"{tensor['name']}: {tensor['dtype']} {shape}{scale}"

@@ -1,0 +1,100 @@
+"""RESULTS for people: the same numbers in the units of the field, rounded to what they are worth."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping
+
+import pandas as pd
+
+from tpukit import schema
+
+
+def readable(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of text with one row for each row of RESULTS, for a terminal or a report.
+
+    Latencies are in milliseconds with three digits; the interval of p99 follows it; what was not measured is empty.
+
+    >>> row = {"model": "a", "device": "cpu", "verdict": "VALID", "p50_s": 0.00123456}
+    >>> readable(schema.frame([row], schema.RESULTS))["p50 ms"].item()
+    '1.23'
+    """
+    return pd.DataFrame([_row(row) for row in schema.check(results, schema.RESULTS).to_dict("records")], dtype="str")
+
+
+def notes(results: pd.DataFrame) -> pd.DataFrame:
+    """Return what is to be said of the runs of a RESULTS table: columns `runs` and `note`.
+
+    Reasons and warnings that differ in their numbers alone are one row, with the first of them as example.
+
+    >>> row = {"model": "a", "warnings": "unstable: load average 3.1 on 2 cores"}
+    >>> notes(schema.frame([row, row], schema.RESULTS)).to_numpy().tolist()
+    [[2, 'unstable: load average 3.1 on 2 cores']]
+    """
+    table = schema.check(results, schema.RESULTS)
+    said = [
+        note
+        for column, prefix in (("reasons", "INVALID: "), ("warnings", ""))
+        for text in table[column].dropna()
+        for note in [prefix + part for part in text.split("; ") if part]
+    ]
+    examples = {_numberless(note): note for note in reversed(said)}
+    kinds = Counter(map(_numberless, said))
+    return pd.DataFrame(
+        [{"runs": runs, "note": examples[kind]} for kind, runs in kinds.items()], columns=["runs", "note"]
+    )
+
+
+def _numberless(note: str) -> str:
+    return re.sub(r"[-+]?\d[\d.]*", "#", note)
+
+
+def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {
+        "model": _text(row["model"]),
+        "device": _text(row["device"]),
+        "scenario": _text(row["scenario"]),
+        "threads": _text(row["threads"]),
+        "batch": _text(row["batch"]),
+        "verdict": _text(row["verdict"]),
+        "queries": _text(row["n"]),
+        "p50 ms": _number(row["p50_s"], 1e3),
+        "p90 ms": _number(row["p90_s"], 1e3),
+        "p99 ms": _number(row["p99_s"], 1e3) + _interval(row["p99_lo_s"], row["p99_hi_s"]),
+        "samples/s": _number(row["throughput_per_s"]),
+        "× baseline": _number(row["speedup"]),
+        "accuracy": _accuracy(row),
+    }
+
+
+def _text(value: object) -> str:
+    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def _number(value: object, factor: float = 1.0) -> str:
+    return significant(float(value) * factor) if isinstance(value, float) else ""
+
+
+def _interval(lo: object, hi: object) -> str:
+    low, high = _number(lo, 1e3), _number(hi, 1e3)
+    return f" [{low or '?'}, {high or '?'}]" if low or high else ""
+
+
+def _accuracy(row: Mapping[Hashable, object]) -> str:
+    value, n = row["accuracy"], row["accuracy_n"]
+    return f"{value:.3f} of {n}" if isinstance(value, float) and not math.isnan(value) else ""
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return `value` with that many significant digits and no exponent; empty for NaN.
+
+    >>> significant(0.0123456), significant(9.996), significant(1234567.0), significant(float("nan"))
+    ('0.0123', '10.0', '1230000', '')
+    """
+    if math.isnan(value):
+        return ""
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
+    value = float(f"{value:.{digits}g}")
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    return f"{value:.{max(0, decimals)}f}"
