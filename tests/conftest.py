@@ -1,6 +1,7 @@
 """What every test stands on: a home of its own, a still machine, models written by hand."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,6 +56,14 @@ def model_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def sigint_not_ignored() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored, which every child would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

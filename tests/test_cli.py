@@ -223,6 +223,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.fault
+@pytest.mark.usefixtures("sigint_not_ignored")
 def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) -> None:
     """A real process is interrupted in the middle of an hour, as soon as its first run is on disk."""
     command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--min-queries", "1"]

@@ -160,6 +160,11 @@ def _this_python(started: list[AsyncKernelManager], private: Path) -> type[Async
             super().__init__(**options)
             started.append(self)
 
+        async def _async_interrupt_kernel(self) -> None:
+            # jupyter_client interrupts a kernel before it asks it to end: one that is about to end by itself can abort
+            if not self.shutting_down:
+                await super()._async_interrupt_kernel()
+
         @property
         def kernel_spec(self) -> KernelSpec:
             return KernelSpec(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from tpukit import History
 from tpukit.cli import run
@@ -81,7 +82,21 @@ def test_the_command_names_the_page(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert Path(json.loads(capsys.readouterr().out)["html"]).exists()
 
 
+def test_a_notebook_that_ended_is_not_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that gets SIGINT while it ends can abort, and say so on the user's terminal."""
+    sent: list[int] = []
+
+    async def send_signal(self: LocalProvisioner, number: int) -> None:
+        sent.append(number)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", send_signal)
+    parameters = {"models": ["autoencoder_int8"], "threads": [1], "duration_s": 0.05}
+    render_report("benchmark", parameters | {"history_path": str(tmp_path / "h.db")}, tmp_path / "out")
+    assert signal.SIGINT not in sent
+
+
 @pytest.mark.fault
+@pytest.mark.usefixtures("sigint_not_ignored")
 def test_ctrl_c_ends_the_sweep_and_renders_what_was_measured(tmp_path: Path) -> None:
     """The baseline's run is awaited in the history; the hour that follows it is interrupted."""
     history = History(tmp_path / "h.db")
