@@ -118,9 +118,10 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
 
 
 def _show_scenario(table: "pd.DataFrame") -> None:
-    common = [name for name in _COMMON if table[name].nunique() == 1]
-    typer.echo(", ".join(f"{name} {table[name].iloc[0]}" for name in common))
-    shown = table.drop(columns=[*common, "queries", *[name for name in table if (table[name] == "").all()]])
+    from tpukit.workflows import said_once
+
+    shared, shown = said_once(table.drop(columns="queries"), _COMMON)
+    typer.echo(shared)
     for name in _LEAST_WANTED:
         if _fits(shown):
             break

@@ -39,7 +39,9 @@ def _random(tensor: Tensor, rng: np.random.Generator) -> NDArray[Any]:
     dtype = np.dtype(tensor.dtype)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        return rng.integers(limits.min, limits.max, size=tensor.shape, dtype=dtype, endpoint=True)
+        # named, since the types of some NumPy versions say no more than Any
+        whole: NDArray[Any] = rng.integers(limits.min, limits.max, size=tensor.shape, dtype=dtype, endpoint=True)
+        return whole
     if dtype.kind == "f":
         return rng.uniform(-1, 1, size=tensor.shape).astype(dtype)
     if dtype.kind == "b":

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
@@ -20,6 +20,24 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
     '1.23'
     """
     return pd.DataFrame([_row(row) for row in schema.check(results, schema.RESULTS).to_dict("records")], dtype="str")
+
+
+def said_once(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
+    """Return which of `columns` all rows of a `readable` table share, as text, and the table without them.
+
+    Columns that are empty throughout are left out too.
+
+    >>> said_once(pd.DataFrame({"model": ["a", "b"], "device": "cpu", "accuracy": ""}, dtype="str"), ["device"])
+    ('device cpu',   model
+    0     a
+    1     b)
+    """
+    if table.empty:
+        return "", table
+    shared = [name for name in columns if table[name].nunique() == 1]
+    empty = [name for name in table if (table[name] == "").all()]
+    text = ", ".join(f"{name} {table[name].iloc[0]}" for name in shared if name not in empty)
+    return text, table.drop(columns=[*{*shared, *empty}])
 
 
 def notes(results: pd.DataFrame) -> pd.DataFrame:
