@@ -1,10 +1,14 @@
 """The command line: what it prints, what it keeps, and how it ends."""
 
+import errno
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +97,9 @@ def test_nothing_but_the_result_reaches_a_pipe(private_home: Path) -> None:
         (["bench", "digits_cnn_int8", "--seed", "99999999999999999999"], "seed is 99999999999999999999"),
         (["bench", "digits_cnn_int8", "--duration", "1e308"], "duration is 1e+308 s"),
         (["history", "list", "--history", "missing.db"], "history missing.db does not exist"),
+        (["history", "list", "--history", "h" * 300], "hhh: File name too long; name a file that bench or report has"),
+        (["inspect", "m" * 300 + ".tflite"], "mmm.tflite: File name too long"),
+        (["inspect", "~nobody-of-that-name/m.tflite"], "names a user who has no home here; write the whole path"),
         (["history", "export", "x.csv", "--history", "missing.db"], "history missing.db does not exist"),
         (["inspect", "nothing_like_it"], "choose one of autoencoder_int8"),
         (["history", "export", "runs.xlsx"], ".csv"),
@@ -180,6 +187,20 @@ def test_a_history_that_is_not_ours_is_refused_before_anything_is_measured(
     assert path.read_bytes() == before
 
 
+def test_a_damaged_run_is_found_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], private_home: Path
+) -> None:
+    assert bench("digits_cnn_int8", "--baseline", "none") == 0
+    with closing(sqlite3.connect(private_home / "history.db")) as connection, connection:
+        connection.execute("UPDATE runs SET result = '{}'")
+    capsys.readouterr()
+    for arguments in (["bench", "digits_cnn_int8"], ["history", "list"]):
+        assert run(arguments) == 2
+        said = capsys.readouterr()
+        assert "is damaged: restore the file, or delete this run by sqlite3 " in one_line(said.err)
+        assert said.out == ""
+
+
 def test_history_list_and_export_tell_the_same_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert bench("digits_cnn_int8", "--baseline", "none") == 0
     capsys.readouterr()
@@ -225,7 +246,7 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.fault
 @pytest.mark.usefixtures("sigint_not_ignored")
 def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) -> None:
-    """A real process is interrupted in the middle of an hour, as soon as its first run is on disk."""
+    """A real process is interrupted in the middle of an hour."""
     command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--min-queries", "1"]
     command += ["-s", "single_stream", "--baseline", "none", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -241,6 +262,24 @@ def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) ->
     (run_id,) = stored.to_frame()["run_id"]
     assert run_id == row["run_id"]
     assert len(stored.samples(run_id)) == row["n"] > 0
+
+
+@pytest.mark.fault
+def test_a_request_to_terminate_keeps_the_run_in_progress(private_home: Path) -> None:
+    """What `timeout` and CI send is treated as a Ctrl-C."""
+    command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--baseline", "none"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_until_busy(process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, "tpukit: stopped; what was measured is in the history\n")
+    (verdict,) = History(private_home / "history.db").to_frame()["verdict"]
+    assert verdict == "INVALID"
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"{version('tpukit')}\n"
 
 
 def wait_until_busy(process: "subprocess.Popen[str]") -> None:
@@ -278,3 +317,48 @@ def test_typers_answer_to_ctrl_c_becomes_ours(
     monkeypatch.setattr("tpukit.cli.app", lambda **options: 130)
     assert run(["devices"]) == 1
     assert "in the history" in one_line(capsys.readouterr().err)
+
+
+def test_a_home_of_a_user_who_has_none_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TPUKIT_HOME", "~nobody-of-that-name")
+    assert run(["history", "list"]) == 2
+    assert "TPUKIT_HOME is ~nobody-of-that-name: " in one_line(capsys.readouterr().err)
+
+
+def test_lab_in_a_home_that_cannot_be_written_is_one_line(
+    private_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    (private_home / "lab" / "overrides.json").mkdir(parents=True)
+    assert run(["lab"]) == 2
+    assert one_line(capsys.readouterr().err).endswith(
+        "overrides.json: Is a directory; free it, or set TPUKIT_HOME elsewhere"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write the output: No space left on device"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "cannot write the output: Broken pipe"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "cannot use /a/b: Permission denied"),
+    ],
+)
+def test_only_an_error_of_the_output_is_called_one(
+    error: OSError, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("tpukit.cli.app", fail)
+    assert run(["devices"]) == 2
+    assert one_line(capsys.readouterr().err) == f"tpukit: {says}"
+
+
+def test_a_closed_standard_error_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run(["inspect", "nothing_like_it"]) == 2
+    assert run([]) == 2
+    assert run(["no-such-command"]) == 2

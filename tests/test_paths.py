@@ -8,7 +8,7 @@ import platformdirs
 import pytest
 
 from tpukit import paths
-from tpukit.errors import StorageError
+from tpukit.errors import ConfigError, StorageError
 
 
 @pytest.fixture
@@ -63,6 +63,21 @@ def test_home_is_given_or_the_platforms_and_is_not_created(tmp_path: Path, monke
         unset()
         assert paths.home() == Path(platformdirs.user_data_dir("tpukit"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_of_a_user_who_has_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TPUKIT_HOME", "~nobody-of-that-name/state")
+    with pytest.raises(ConfigError, match=r"^TPUKIT_HOME is ~nobody-of-that-name/state: its ~ names a user who has no"):
+        paths.home()
+
+
+def test_a_path_that_no_system_takes_is_a_storage_error_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"^cannot create folder .*/a\?b: embedded null"):
+        paths.make_private_file(tmp_path / "a\0b" / "runs.sqlite")
+    with pytest.raises(StorageError, match=r"^cannot write .*/a\?b: embedded null"):
+        paths.make_private_file(tmp_path / "a\0b")
+    with pytest.raises(StorageError, match=r"^cannot write .*/r{300}: File name too long$"):
+        paths.make_private_file(tmp_path / ("r" * 300))
 
 
 def mode(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,28 @@ def test_a_broken_plug_in_is_named_with_its_place(
     expected = f"^colour 'tau' of another package cannot be loaded from {value}: .*no_such"
     with pytest.raises(ConfigError, match=expected):
         colours["tau"]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("raise RuntimeError('driver absent,\\nsays the vendor')", "driver absent, says the vendor"),
+        ("raise ZeroDivisionError", "ZeroDivisionError"),
+        ("import", "invalid syntax"),
+    ],
+)
+def test_a_plug_in_may_fail_as_it_likes(
+    line: str,
+    why: str,
+    colours: Registry[object],
+    plug: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "foreign_colours.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    plug(tau="foreign_colours:tau")
+    expected = f"^colour 'tau' of another package cannot be loaded from foreign_colours:tau: {why}"
+    with pytest.raises(ConfigError, match=expected) as caught:
+        colours["tau"]
+    assert "\n" not in str(caught.value)

@@ -100,6 +100,40 @@ def test_a_value_of_another_type_names_its_column(column: str, value: object) ->
         schema.frame([{column: value}], TOY)
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "kind"),
+    [
+        ("name", pd.Series([5], dtype="object"), "integer"),
+        ("name", pd.Series(["a", 5], dtype="object"), "mixed-integer"),
+        ("name", np.array([1.5, np.nan]), "floating"),
+        ("name", pd.Categorical([1, 2]), "integer"),
+        ("name", pd.Series([b"a"]), "bytes"),
+        ("kind", [1, 2], "integer"),
+        ("kind", pd.Categorical([1, 2]), "integer"),
+    ],
+)
+def test_a_column_of_text_refuses_what_is_none(column: str, values: object, kind: str) -> None:
+    with pytest.raises(SchemaError, match=f"^column {column} of TOY must be (str|category): it holds {kind} values$"):
+        schema.frame({column: values}, TOY)
+
+
+def test_a_record_with_a_number_for_text_or_text_for_a_truth_value_is_refused() -> None:
+    with pytest.raises(SchemaError, match=r"^column model of RESULTS must be str: it holds integer values$"):
+        schema.frame([{"model": 5}], schema.RESULTS)
+    with pytest.raises(SchemaError, match=r"^column usable of DEVICES must be bool: it holds string values$"):
+        schema.frame([{"usable": "no"}], schema.DEVICES)
+
+
+@pytest.mark.parametrize("missing", [[None, np.nan], np.array([np.nan, np.nan]), [pd.NA, None], [None, "a"]])
+def test_a_column_of_text_may_be_missing(missing: object) -> None:
+    assert schema.frame({"name": missing, "kind": missing}, TOY)[["name", "kind"]].isna().any().all()
+
+
+def test_numbers_and_stamps_may_come_as_text_for_so_json_and_csv_hold_them() -> None:
+    row = schema.frame([{"n": "3", "mass_g": "-Infinity", "sold": "2026-01-02T03:04:05Z"}], TOY).iloc[0]
+    assert (row["n"], row["mass_g"]) == (3, -np.inf)
+
+
 def test_check_names_what_is_missing_unknown_or_of_another_type() -> None:
     df = schema.frame([{"name": "bear", "n": 1}], TOY)
     with pytest.raises(SchemaError, match=r"^a TOY table needs the columns n, kind: build it with schema.frame$"):

@@ -256,3 +256,28 @@ def test_a_creation_at_the_same_moment_does_not_fail_the_switch_to_a_wal(
     _write(path, "b")
     assert path.read_bytes()[18:20] == b"\x02\x02"  # a WAL
     assert _read(path) == ["a", "b"]
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a read-only disk: root may write everywhere else."""
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+
+
+def test_a_read_only_disk_can_be_read(path: Path, read_only: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(path, "a")
+    for name in ("notes.db-wal", "notes.db-shm"):
+        (path.parent / name).unlink(missing_ok=True)
+    assert _read(path) == ["a"]
+    assert [file.name for file in path.parent.iterdir()] == ["notes.db"], "nothing was written beside it"
+
+
+def test_what_a_wal_holds_is_not_left_out_on_a_read_only_disk(path: Path, read_only: None) -> None:
+    """The newest rows stand in the log alone: a reader that ignored it would show old data as if it were all."""
+    _write(path, "a")
+    held = driver.connect(path, isolation_level=None)
+    held.execute("SELECT * FROM notes").fetchall()
+    _write(path, "b")
+    assert (path.parent / "notes.db-wal").stat().st_size > 0
+    assert _read(path) == ["a", "b"]
+    held.close()

@@ -1,4 +1,4 @@
-"""Measure models on Edge TPUs, Cloud TPUs and CPUs, every number with its baseline and its limit.
+"""Measure TensorFlow Lite models on the CPU, every number with its baseline from the same sweep.
 
 | start here | what it does |
 |---|---|

@@ -3,10 +3,12 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +17,9 @@ from tpukit.errors import ConfigError, TpukitError
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
-    help="Measure TFLite models, every number with its baseline from the same sweep.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,6 +43,21 @@ HistoryFile = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("tpukit"))
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Measure TFLite models, every number with its baseline from the same sweep."""
+
+
 @app.command()
 def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     models: Models = None,
@@ -61,7 +78,7 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.workflows import measure
     from tpukit.workloads import bundled_models, read_data
 
-    with terminal.progress("bench") as progress, terminal.interruptible() as cancel:
+    with terminal.progress("bench") as progress:
         measured = measure(
             models or list(bundled_models()),
             history=History(history),
@@ -75,7 +92,6 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
             data=read_data(data) if data else None,
             baseline=None if baseline == "none" else baseline,
             progress=progress,
-            cancel=cancel,
         )
     raise typer.Exit(terminal.show_measured(measured, as_json=as_json))
 
@@ -115,19 +131,23 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.history import History
     from tpukit.host import thread_counts
     from tpukit.reports import render_report
+    from tpukit.workflows import check_sweep
     from tpukit.workloads import bundled_models
 
-    parameters = {
+    sweep: dict[str, Any] = {
         "models": models or list(bundled_models()),
         "devices": device or ["cpu"],
         "scenarios": scenario or ["single_stream", "offline"],
         "threads": threads or thread_counts(),
         "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
         "seed": seed,
-        "history_path": str(History(history).path),
     }
+    check_sweep(**sweep)  # here it takes a second, and the message names no cell of a notebook
+    parameters = sweep | {"history_path": str(History(history).path)}
     with terminal.progress("report") as progress:
         rendered = render_report("benchmark", parameters, out, on_output=terminal.notebook_progress(progress))
+    if rendered.interrupted:
+        terminal.fail("stopped early: the report shows what was measured until then", NO)
     if as_json:
         terminal.print_json({"html": str(rendered.html), "notebook": str(rendered.notebook)})
     else:
@@ -194,15 +214,22 @@ def history_export(
 
 
 def _existing(history: Path | None) -> Path | None:
-    if history is not None and not history.exists():
-        raise ConfigError(f"history {history} does not exist: name a file that bench or report has written")
+    try:
+        missing = history is not None and not history.exists()
+    except OSError as error:
+        raise ConfigError(f"cannot open history {history}: {error.strerror}; {_WRITTEN}") from error
+    if missing:
+        raise ConfigError(f"history {history} does not exist: {_WRITTEN}")
     return history
 
 
 def main() -> None:
     """Run the command line; the entry point of the `tpukit` program."""
-    # a terminal without the multiplication sign gets a ? instead of a traceback
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if sys.stdout is not None:
+        # a terminal without the multiplication sign gets a ? instead of a traceback
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # what `timeout`, systemd and CI send is a Ctrl-C too: what was measured is kept
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -219,7 +246,9 @@ def run(arguments: Sequence[str]) -> int:
             return BAD
         return terminal.fail(" ".join(message.split()), BAD)
     except OSError as error:
-        return terminal.fail(f"cannot write the output: {error.strerror or error}", BAD)
+        # an error of standard output has no file's name
+        what = "write the output" if error.filename is None else f"use {error.filename}"
+        return terminal.fail(f"cannot {what}: {error.strerror or error}", BAD)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:  # typer's own answer to Ctrl-C

@@ -1,5 +1,6 @@
 """The machine that a run happens on: what it is, and how busy it is."""
 
+import math
 import os
 import platform
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+# inside a container its own group is mounted here
+_CGROUP = Path("/sys/fs/cgroup")
 _CPUINFO = Path("/proc/cpuinfo")
 _GIT_TIMEOUT_S = 5.0
 # guest time is counted in user time already
@@ -58,10 +61,19 @@ def describe() -> Host:
 
 
 def cores() -> int:
-    """Return how many logical processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many logical processors this process may use: by its affinity, and by its container's quota."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cpu_quota()
+    return mine if quota is None else max(1, min(mine, math.ceil(quota)))
+
+
+def _cpu_quota() -> float | None:
+    """Processors that the control group grants, version 2 or 1; None where it grants all or there is none."""
+    first, *rest = (_read_line(_CGROUP / "cpu.max") or "").split() or ["max"]
+    if rest and first != "max":
+        return int(first) / int(rest[0])
+    quota, period = (_read_line(_CGROUP / f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return int(quota) / int(period) if quota and period and int(quota) > 0 else None
 
 
 def processors() -> int:
@@ -77,6 +89,11 @@ def thread_counts() -> list[int]:
     """
     most = cores()
     return sorted({2**power for power in range(most.bit_length()) if 2**power <= most} | {most})
+
+
+def available_memory_bytes() -> int:
+    """Return how much memory a process may still take without pushing others out."""
+    return int(psutil.virtual_memory().available)
 
 
 def load_average() -> float:

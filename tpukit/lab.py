@@ -5,11 +5,13 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from tpukit import paths
-from tpukit.errors import MissingDependencyError
+from tpukit.errors import MissingDependencyError, StorageError
 
 # Jupyter's news pop-up would be the first thing that a new user sees, and it asks the network
 _OVERRIDES = {
@@ -35,7 +37,8 @@ def notebooks_folder() -> Path:
         target = mine / source.relative_to(bundled)
         if not target.exists():
             paths.make_private_folder(target.parent)
-            shutil.copyfile(source, target)
+            with _writing(target):
+                shutil.copyfile(source, target)
     return mine
 
 
@@ -43,13 +46,15 @@ def run_lab(arguments: list[str]) -> NoReturn:
     """Replace this process by JupyterLab on the notebooks, with `arguments` passed on.
 
     It listens on loopback and asks for its token, as Jupyter does unless told otherwise. Raises MissingDependencyError
-    without the extra `lab`.
+    without the extra `lab`, and StorageError where TPUKIT_HOME cannot be written.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependencyError("jupyterlab", "lab")
     settings = paths.home() / "lab"
     paths.make_private_folder(settings)
-    (settings / "overrides.json").write_text(json.dumps(_OVERRIDES))
+    overrides = settings / "overrides.json"
+    with _writing(overrides):
+        overrides.write_text(json.dumps(_OVERRIDES))
     os.execv(  # noqa: S606 no shell: the program is this Python
         sys.executable,
         [
@@ -61,3 +66,13 @@ def run_lab(arguments: list[str]) -> NoReturn:
             *arguments,
         ],
     )
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {paths.reason(error)}; free it, or set TPUKIT_HOME elsewhere"
+        ) from error

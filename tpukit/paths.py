@@ -5,7 +5,10 @@ from pathlib import Path
 
 import platformdirs
 
-from tpukit.errors import StorageError
+from tpukit.errors import ConfigError, StorageError
+
+#: What is wrong where `Path.expanduser` raises RuntimeError, and what to do.
+NO_HOME = "its ~ names a user who has no home here; write the whole path"
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -28,17 +31,25 @@ def bundled(relative: str) -> Path:
 
 
 def home() -> Path:
-    """Return the folder of the user's state: `TPUKIT_HOME`, or the platform's data folder. Creates nothing."""
+    """Return the folder of the user's state: `TPUKIT_HOME`, or the platform's data folder. Creates nothing.
+
+    Raises ConfigError where `TPUKIT_HOME` begins with the ~ of a user who has no home here.
+    """
     given = os.environ.get("TPUKIT_HOME")
-    return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("tpukit"))
+    if not given:
+        return Path(platformdirs.user_data_dir("tpukit"))
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"TPUKIT_HOME is {given}: {NO_HOME}") from error
 
 
 def make_private_folder(folder: Path) -> None:
     """Create `folder` readable by its owner alone; one that exists is left as it is. Raises StorageError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot create folder {folder}: {reason(error)}") from error
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot create folder {printable(folder)}: {reason(error)}") from error
 
 
 def make_private_file(path: Path) -> None:
@@ -49,14 +60,23 @@ def make_private_file(path: Path) -> None:
     except FileExistsError as error:
         if path.is_dir():
             raise StorageError(f"cannot write {path}: Is a directory") from error
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {reason(error)}") from error
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot write {printable(path)}: {reason(error)}") from error
 
 
-def reason(error: OSError) -> str:
-    """Return an operating system error's reason, without its number and path.
+def printable(path: str | Path) -> str:
+    """Return a path as it can be shown, stored and sent: on one line, in UTF-8.
+
+    >>> printable("a\\nb.tflite")
+    'a?b.tflite'
+    """
+    return "".join(each if each.isprintable() else "?" for each in str(path))
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return why the system refused a path, without number and path; a ValueError is Python's answer to a NUL byte.
 
     >>> reason(PermissionError(13, "Permission denied"))
     'Permission denied'
     """
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)

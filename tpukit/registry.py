@@ -53,9 +53,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def _loaded(self, point: EntryPoint) -> T:
         try:
             return cast("T", point.load())
-        except (ImportError, AttributeError, OSError) as error:
+        except Exception as error:  # foreign code raises what it likes; a missing driver is often a RuntimeError
+            why = " ".join(str(error).split()) or type(error).__name__
             raise ConfigError(
-                f"{self._kind} {point.name!r} of another package cannot be loaded from {point.value}: {error}"
+                f"{self._kind} {point.name!r} of another package cannot be loaded from {point.value}: {why}"
             ) from error
 
     def __iter__(self) -> Iterator[str]:

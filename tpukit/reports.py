@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,14 @@ _START_TIMEOUT_S = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Where a report lies: as one HTML file, and as the executed notebook."""
+    """Where a report lies: as one HTML file, and as the executed notebook.
+
+    `interrupted` says that Ctrl-C was passed on to the notebook while it ran.
+    """
 
     html: Path
     notebook: Path
+    interrupted: bool = False
 
 
 def render_report(
@@ -53,8 +57,8 @@ def render_report(
     UnknownNameError (papermill itself would only log it and run with the default). `on_output` is given what cells
     print, as they print it. The notebook runs in this Python, whatever kernels are installed.
 
-    Raises StorageError where `out` cannot be written, and ReportError where a cell fails or its kernel is stopped; the
-    notebook is kept up to there.
+    Raises StorageError where `out` cannot be written, and ReportError where a cell fails or its kernel is stopped. A
+    report that stands there already is then left as it is, and the notebook is kept as `failed.ipynb` up to there.
 
     >>> render_report("benchmark", {"durations": 1}, Path("out"))
     Traceback (most recent call last):
@@ -63,13 +67,23 @@ def render_report(
     source = paths.bundled(f"notebooks/reports/{notebook}.ipynb")
     _check_parameters(source, parameters)
     report = Report(html=out / "report.html", notebook=out / "report.ipynb")
-    _check_writable(out)
+    _check_writable(out, report.html, report.notebook)
     try:
-        _execute(source, parameters, report.notebook, on_output)
-        report.html.write_text(_to_html(report.notebook), encoding="utf-8")
+        # beside the target, so that both files are replaced at once, and whole ones only
+        with tempfile.TemporaryDirectory(prefix=".tpukit-", dir=out) as folder:
+            executed, page = Path(folder) / report.notebook.name, Path(folder) / report.html.name
+            interrupted = _execute(source, parameters, executed, on_output, failed=out / "failed.ipynb")
+            page.write_text(_to_html(executed), encoding="utf-8")
+            executed.replace(report.notebook)
+            page.replace(report.html)
     except OSError as error:
-        raise StorageError(f"cannot write the report into {out}: {paths.reason(error)}") from error
-    return report
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            f"cannot write the report into {out}: {paths.reason(error)}; what was measured is in the history, "
+            "give another folder"
+        ) from error
+    return replace(report, interrupted=interrupted)
 
 
 def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
@@ -79,7 +93,10 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
             raise UnknownNameError(f"parameter of {source.name}", name, known)
 
 
-def _check_writable(out: Path) -> None:
+def _check_writable(out: Path, *files: Path) -> None:
+    for file in files:
+        if file.is_dir():
+            raise StorageError(f"cannot write {file}: it is a folder; move it away or give another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".tpukit-probe"
@@ -90,8 +107,14 @@ def _check_writable(out: Path) -> None:
 
 
 def _execute(
-    source: Path, parameters: Mapping[str, Any], target: Path, on_output: Callable[[str], None] | None
-) -> None:
+    source: Path,
+    parameters: Mapping[str, Any],
+    target: Path,
+    on_output: Callable[[str], None] | None,
+    *,
+    failed: Path,
+) -> bool:
+    """Execute into `target`, or as far as it comes into `failed`; return whether Ctrl-C was passed on."""
     kernels: list[AsyncKernelManager] = []
     # in a thread of its own nbclient leaves Ctrl-C alone; it would kill the kernel and lose the run in progress
     with tempfile.TemporaryDirectory(prefix="tpukit-") as private, ThreadPoolExecutor(max_workers=1) as executor:
@@ -108,12 +131,14 @@ def _execute(
             store_widget_state=False,
         )
         try:
-            _wait(done, kernels)
+            return _wait(done, kernels)
         except PapermillExecutionError as error:
-            raise ReportError(_why(error, target)) from error
+            target.replace(failed)
+            raise ReportError(_why(error, failed)) from error
         except DeadKernelError as error:
+            target.replace(failed)
             raise ReportError(
-                f"the notebook's process was killed; its runs are in the history, see {target}"
+                f"the notebook's process was killed; its runs are in the history, see {failed}"
             ) from error
         except (RuntimeError, ZMQError) as error:
             raise ReportError(f"the notebook's process cannot be started: {error}") from error
@@ -131,15 +156,20 @@ def _in_own_loop(*arguments: Any, **options: Any) -> None:
         papermill.execute_notebook(*arguments, **options)
 
 
-def _wait(done: "Future[Any]", kernels: list[AsyncKernelManager]) -> None:
-    """Wait for the notebook; pass Ctrl-C on to it, so that a sweep ends early and the report shows what it has."""
+def _wait(done: "Future[Any]", kernels: list[AsyncKernelManager]) -> bool:
+    """Wait for the notebook; pass Ctrl-C on to it, so that a sweep ends early and the report shows what it has.
+
+    Return whether there was one.
+    """
+    interrupted = False
     while True:
         try:
             done.result()
         except KeyboardInterrupt:
+            interrupted = True
             asyncio.run(_interrupt(kernels))
         else:
-            return
+            return interrupted
 
 
 async def _interrupt(kernels: list[AsyncKernelManager]) -> None:

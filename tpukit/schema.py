@@ -42,8 +42,9 @@ class Table:
 def frame(records: Iterable[Mapping[str, Any]] | Mapping[str, Any], table: Table) -> "pd.DataFrame":
     """Return a DataFrame of `table`, from records or from a mapping of columns to arrays.
 
-    A column that no record has becomes missing. Raises SchemaError on a column that the table does not declare, or a
-    value that does not fit its type.
+    A column that no record has becomes missing. Numbers and stamps may come as text, as JSON and CSV hold them:
+    "Infinity", "2026-01-02T03:04:05Z". Raises SchemaError on a column that the table does not declare, or a value that
+    does not fit its type, such as a number in a column of text.
 
     >>> frame([{"model": "a", "n": 3}], RESULTS)["n"].tolist()
     [3]
@@ -104,6 +105,8 @@ def _series(given: "pd.DataFrame", column: Column, table: Table) -> "pd.Series[A
     try:
         if column.dtype == "bool" and values.isna().any():
             raise TypeError("a truth value cannot be missing")  # noqa: TRY301 astype would make it False
+        if column.dtype in _KINDS:
+            _check_kind(values, column)
         typed: pd.Series[Any] = values.astype(column.dtype)  # type: ignore[call-overload]
         if column.dtype == "category":
             # without a value the categories would be objects, which do not unite with text
@@ -111,6 +114,25 @@ def _series(given: "pd.DataFrame", column: Column, table: Table) -> "pd.Series[A
     except (TypeError, ValueError) as error:
         raise SchemaError(f"column {column.name} of {table.name} must be {column.dtype}: {error}") from error
     return typed
+
+
+def _check_kind(values: "pd.Series[Any]", column: Column) -> None:
+    """Raise TypeError where astype would make text of what is none, or a truth value of anything."""
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(_held(values), skipna=True)
+    if kind not in _KINDS[column.dtype] and values.notna().any():
+        raise TypeError(f"it holds {kind} values")
+
+
+def _held(values: "pd.Series[Any]") -> Any:
+    if values.dtype == "object":
+        return values.to_numpy()  # pandas takes 9 µs to infer the kind of the Series, a tenth of one run's row in all
+    return values.cat.categories if values.dtype == "category" else values
+
+
+#: What pandas may infer of the values given for a type that astype would make of anything.
+_KINDS = {"str": ("string", "empty"), "category": ("string", "empty"), "bool": ("boolean", "empty")}
 
 
 def _text(name: str, doc: str) -> Column:
@@ -218,6 +240,8 @@ RESULTS = Table(
         _text("metric", "the column that the scenario is judged by: p50_s or throughput_per_s"),
         _text("baseline", "what the metric is compared with, or why with nothing"),
         _number("baseline_value", "the baseline's metric, from the same sweep"),
+        _number("baseline_lo", "its 95 % interval, from; missing for a throughput"),
+        _number("baseline_hi", "the same, to"),
         _number("speedup", "how many times better than the baseline"),
         _text("limit", "what bounds the metric, or why no limit is known"),
         _number("limit_value", "the metric that nothing can beat under that limit"),

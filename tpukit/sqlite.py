@@ -4,6 +4,7 @@ A connection lives as long as one transaction, so that nothing is held between t
 fork. Whatever is wrong with a file, it is left as it is.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -77,7 +78,7 @@ def reading(path: Path, layout: Layout) -> Iterator[sqlite3.Connection]:
     with _translated(path, layout), ExitStack() as stack:
         connection = None
         if _exists(path):
-            connection = stack.enter_context(closing(_connect(path)))
+            connection = stack.enter_context(closing(_connect(path, _reading_mode(path))))
         if connection is None or _is_blank(connection):
             connection = stack.enter_context(closing(_in_memory(layout)))
         else:
@@ -105,9 +106,20 @@ def _exists(path: Path) -> bool:
         raise StorageError(f"cannot open {path}: {paths.reason(error)}") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # mode=rw never creates; isolation_level=None: transactions begin and end where this module says
-    uri = f"{path.absolute().as_uri()}?mode=rw"
+def _reading_mode(path: Path) -> str:
+    """Return how to open a file for reading.
+
+    SQLite reads a WAL with the help of a file beside it. Where none can be made, as on an archive's read-only disk, the
+    file cannot change either and may be read as it is, unless a WAL holds a part of it.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    is_whole = not wal.exists() or wal.stat().st_size == 0
+    return "ro&immutable=1" if is_whole and not os.access(path.parent, os.W_OK) else "rw"
+
+
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    # no mode here creates a file; isolation_level=None: transactions begin and end where this module says
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
 
 

@@ -14,9 +14,11 @@ from scipy import ndimage, signal, stats
 Array = NDArray[np.float64]
 
 _TREND_BLOCKS = 20
+#: Fewer samples show no drift, whatever they are.
+DRIFT_MIN_N = 2 * _TREND_BLOCKS
 _TREND_P = 0.01
 _MODE_BINS = 64
-_MODE_SMOOTHING_BINS = 2.0
+_MODE_SMOOTHING_BINS = 2.5
 _MODE_MIN_SHARE = 0.1
 _MODE_MIN_N = 200
 
@@ -90,15 +92,17 @@ def drift(x: Array) -> float:
     """Return the relative change of `x`, shape (n,) in order of time, from its start to its end; NaN without a trend.
 
     The medians of 20 consecutive blocks stand for the series, which removes most of the autocorrelation of
-    neighbouring queries. A trend is a Kendall rank correlation of these medians with time at p < 0.01 (Mann 1945); its
-    size is the Theil-Sen slope over the whole length, as a share of the first fitted value. NaN also where n < 40.
+    neighbouring queries. A trend is a Kendall rank correlation of these medians with time at p < 0.01 (Mann 1945). That
+    assumes independent blocks: a series that wanders from block to block, as of a processor that changes its clock, is
+    taken for a trend more often. Its size is the Theil-Sen slope over the whole length, as a share of the first fitted
+    value. NaN also where n < 40.
 
     >>> round(drift(np.linspace(1.0, 1.5, 1000)), 2)
     0.47
     >>> drift(np.ones(1000))
     nan
     """
-    if len(x) < 2 * _TREND_BLOCKS:
+    if len(x) < DRIFT_MIN_N:
         return float("nan")
     medians = np.array([np.median(block) for block in np.array_split(x, _TREND_BLOCKS)])
     if np.ptp(medians) == 0:
@@ -113,9 +117,10 @@ def drift(x: Array) -> float:
 def modes(x: Array) -> list[float]:
     """Return where the samples of `x`, shape (n,), positive, gather: one place, or more with a valley between.
 
-    A mode is a peak of the smoothed histogram of log x between its 1 % and 99 % quantiles that stands out from its
-    valleys by half its own height, and whose surroundings hold at least a tenth of the samples. Fewer than 200
-    samples show none.
+    A mode is a peak of the smoothed histogram of log x that stands out from its valleys by half its own height, and
+    whose surroundings hold at least a tenth of the samples. The histogram spans what lies between the 5 % and 95 %
+    quantiles, where every such mode has a part, and a quarter more at both ends: a tail of rare stalls must not
+    stretch its bins. Fewer than 200 samples show none.
 
     >>> [round(mode, 1) for mode in modes(np.repeat([1.0, 4.0], 500))]
     [1.0, 4.0]
@@ -123,16 +128,17 @@ def modes(x: Array) -> list[float]:
     if len(x) < _MODE_MIN_N or np.min(x) <= 0:
         return []
     log = np.log(x)
-    lo, hi = np.quantile(log, [0.01, 0.99])
+    lo, hi = np.quantile(log, [0.05, 0.95])
+    margin = (hi - lo) / 4
     # a spread under 5 % is no matter to anybody, and would show the clock's own steps as modes
     if hi - lo < np.log(1.05):
         return [float(np.median(x))]
-    counts, edges = np.histogram(log, bins=_MODE_BINS, range=(lo - 0.1 * (hi - lo), hi + 0.1 * (hi - lo)))
+    counts, edges = np.histogram(log, bins=_MODE_BINS, range=(lo - margin, hi + margin))
     smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), _MODE_SMOOTHING_BINS, mode="constant")
     peaks, _ = signal.find_peaks(smooth)
     peaks = peaks[signal.peak_prominences(smooth, peaks)[0] >= 0.5 * smooth[peaks]]
     valleys = [int(a + np.argmin(smooth[a:b])) for a, b in pairwise(peaks)]
-    shares = [part.sum() / counts.sum() for part in np.split(counts, valleys)]
+    shares = [part.sum() / len(x) for part in np.split(counts, valleys)]
     centres = (edges[:-1] + edges[1:]) / 2
     return [float(np.exp(centres[p])) for p, share in zip(peaks, shares, strict=False) if share >= _MODE_MIN_SHARE]
 

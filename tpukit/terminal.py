@@ -2,9 +2,7 @@
 
 import json
 import re
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -37,25 +35,9 @@ def fail(line: str, code: int) -> int:
 
 
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C ask for an end and keep what was measured; the second one stops at once."""
-    cancel = threading.Event()
-
-    def ask(number: int, frame: object) -> None:
-        cancel.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def progress(title: str) -> "Iterator[Callable[[Step], None] | None]":
     """Show a bar with the time left on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -83,14 +65,24 @@ def notebook_progress(show: "Callable[[Step], None] | None") -> Callable[[str], 
 
 
 def show_measured(measured: "Measured", *, as_json: bool) -> int:
-    """Show a sweep's results, what is wrong with them, and return the exit code."""
+    """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code."""
     results = measured.results
     if as_json:
-        print_json({"results": records(results), "cut_short": measured.cut_short, "not_stored": measured.not_stored})
+        print_json(
+            {
+                "results": records(results),
+                "baselines": records(measured.baselines),
+                "cut_short": measured.cut_short,
+                "not_stored": measured.not_stored,
+                "not_measured": measured.not_measured,
+            }
+        )
     elif results["run_id"].notna().any():
-        show_results(results)
+        show_results(measured.everything())
     for row in results[results["run_id"].isna()].itertuples():
         fail(f"{row.model} on {row.device}: {row.reasons}", NO)
+    for label in measured.not_measured:
+        fail(f"not measured: {label}", NO)
     if measured.not_stored:
         return fail(measured.not_stored, BAD)
     if results["run_id"].isna().any():
@@ -113,8 +105,9 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
         table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
     for _, part in table.groupby("scenario", sort=False):
         _show_scenario(part)
-    for runs, note in notes(results).itertuples(index=False):
-        typer.echo(f"{note}{f' (and {runs - 1} more like it, with other numbers)' if runs > 1 else ''}")
+    for runs, first, note in notes(results).itertuples(index=False):
+        more = f" (and {runs - 1} more like it, with other numbers)" if runs > 1 else ""
+        _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
 
 
 def _show_scenario(table: "pd.DataFrame") -> None:
@@ -135,6 +128,7 @@ def show_model(info: "ModelInfo", *, as_json: bool) -> None:
         "model": info.name,
         "sha256": info.sha256,
         "size_bytes": info.size_bytes,
+        "weights": info.weights,
         "parameters": info.parameters,
         "parameter_bytes": info.parameter_bytes,
         "macs": info.macs,
@@ -156,33 +150,44 @@ def show_model(info: "ModelInfo", *, as_json: bool) -> None:
 
 
 def show_suite(table: "pd.DataFrame", *, as_json: bool) -> int:
-    """Show a SUITE table, and return the exit code: 1 where a goal is missed."""
+    """Show a SUITE table, and return the exit code: 1 where a goal is missed or somebody stopped the suite."""
+    from tpukit.metrics_integration import STOPPED
+
     if as_json:
         print_json(records(table))
     else:
-        show(_suite_for_people(table), as_json=False)
-        for row in table[table["verdict"].isin(["not measured", "failed"])].itertuples():
-            typer.echo(f"{row.cell}: {row.what}: {row.note}")
+        numbers, words = _suite_for_people(table)
+        show(numbers, as_json=False)
+        typer.echo()
+        show(words, as_json=False)
+    if (table["note"] == STOPPED).any():
+        return fail("stopped; what was measured before stands in the table", NO)
     return NO if table["verdict"].isin(["does not hold", "failed"]).any() else 0
 
 
-def _suite_for_people(table: "pd.DataFrame") -> "pd.DataFrame":
+def _suite_for_people(table: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the numbers, and what they are: one row in both for each of the suite's."""
     import pandas as pd
 
     from tpukit.workflows import significant
 
-    rows = [
-        {
-            "what": f"{row['what']} ({row['unit']})",
-            "measured": significant(row["value"]),
-            "goal": f"{'≥' if row['better'] == 'higher' else '≤'} {significant(row['goal'])}",
-            "baseline": significant(row["baseline_value"]),
-            "limit": significant(row["limit_value"]),
-            "verdict": row["verdict"],
-        }
-        for row in table.to_dict("records")
-    ]
-    return pd.DataFrame(rows, dtype="str")
+    numbers, words = [], []
+    for row in table.to_dict("records"):
+        sign = "≥" if row["better"] == "higher" else "≤"
+        digits = 4 if row["unit"] == "ratio" else 3  # 1.012 would seem to reach a goal of 1.01
+        numbers.append(
+            {
+                "what": f"{row['what']} ({row['unit']})" if row["unit"] else row["what"],
+                "measured": significant(row["value"], digits),
+                "goal": f"{sign} {significant(row['goal'], digits)}" if pd.notna(row["goal"]) else "",
+                "baseline": significant(row["baseline_value"], digits),
+                "limit": significant(row["limit_value"], digits),
+                "verdict": row["verdict"],
+            }
+        )
+        named = [f"{name}: {row[name]}" for name in ("baseline", "limit") if row[name] != "none"]
+        words.append({"what": row["what"], "about": "; ".join([*named, row["note"]] if row["note"] else named)})
+    return pd.DataFrame(numbers, dtype="str"), pd.DataFrame(words, dtype="str")
 
 
 def show(table: "pd.DataFrame", *, as_json: bool) -> None:

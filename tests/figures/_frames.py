@@ -19,7 +19,9 @@ def result(model: str = "a", *, run: int = 0, **columns: Any) -> dict[str, Any]:
     row |= {"p50_s": p50_s, "p50_lo_s": 0.99 * p50_s, "p50_hi_s": 1.01 * p50_s}
     row |= {"p90_s": 1.5 * p50_s, "p90_lo_s": 1.4 * p50_s, "p90_hi_s": 1.6 * p50_s}
     row |= {"p99_s": 2.0 * p50_s, "p99_lo_s": 1.9 * p50_s, "p99_hi_s": 2.1 * p50_s}
-    row |= {"baseline": "reference, 1 thread, p50_s"}
+    row |= {"baseline": "reference, 1 thread"}
+    baseline_s = p50_s * columns.get("speedup", float("nan"))
+    row |= {"baseline_value": baseline_s, "baseline_lo": 0.99 * baseline_s, "baseline_hi": 1.01 * baseline_s}
     return row | columns
 
 

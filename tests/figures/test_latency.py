@@ -87,8 +87,9 @@ def test_ecdf_is_thin_and_keeps_the_ends() -> None:
     latency_s = np.random.default_rng(1).lognormal(-7, 1, 50_000)
     line = traces(figures.plot_ecdf(*summarised("a", latency_s)), "lines")[0]
     assert 250 < len(line.x) <= 300
-    assert (line.x[0], line.x[-1]) == (latency_s.min() * 1e3, latency_s.max() * 1e3)
-    assert (line.y[0], line.y[-1]) == (1 / 50_000, 1.0)
+    assert (line.x[0], line.x[1], line.x[-1]) == (latency_s.min() * 1e3, latency_s.min() * 1e3, latency_s.max() * 1e3)
+    assert (line.y[0], line.y[1], line.y[-1]) == (0.0, 1 / 50_000, 1.0)
+    assert line.line.shape == "hv"
     assert line.y[150] == pytest.approx(np.mean(latency_s * 1e3 <= line.x[150]))
 
 
@@ -148,6 +149,15 @@ def test_over_time_speaks_of_one_run_and_of_many_alike() -> None:
     assert title(figures.plot_over_time(*measured(result("a")))) == "Latency of a shows no trend over its run"
     fig = figures.plot_over_time(*measured(result("a"), result("b")))
     assert title(fig) == "Latency shows no trend within any of 2 runs"
+
+
+def test_over_time_does_not_take_too_few_queries_for_no_trend() -> None:
+    few = figures.plot_over_time(*measured(result("a"), n=39))
+    assert title(few) == "Too few queries to tell whether latency of a has a trend"
+    both = [measured(result("a"), n=40), measured(result("b"), n=39)]
+    taken, rows = zip(*both, strict=True)
+    fig = figures.plot_over_time(schema.concat(taken, schema.SAMPLES), schema.concat(rows, schema.RESULTS))
+    assert title(fig) == "Latency shows no trend within any of 1 run; 1 run had too few queries to tell"
 
 
 def test_over_time_is_relative_to_the_p50_of_the_table() -> None:

@@ -6,7 +6,7 @@ def test_counts_the_models_on_which_the_device_beats_the_baseline() -> None:
     rows = [result("a", speedup=0.8), result("b", speedup=52.0), result("c", speedup=3.0)]
     fig = figures.plot_speedup(results(*rows))
     assert title(fig) == "cpu beats the baseline on 2 of 3 models, from 0.8 times its speed for a to 52 for b"
-    assert "Dashed: the baseline (reference, 1 thread, p50_s)." in note(fig)
+    assert "Dashed: the baseline (reference, 1 thread)." in note(fig)
 
 
 def test_all_none_and_one() -> None:
@@ -18,6 +18,15 @@ def test_all_none_and_one() -> None:
     assert said(4.0) == "cpu beats the baseline on m0: 4 times its speed"
     assert said(0.25) == "cpu does not beat the baseline on m0: 0.25 times its speed"
     assert said(1.0001) == "cpu does not beat the baseline on m0: 1 times its speed"
+
+
+def test_two_runs_that_part_by_a_little_or_by_chance_beat_nothing() -> None:
+    little = result("a", speedup=1.04, baseline_lo=1.02e-3)
+    by_chance = result("b", speedup=1.5, p50_hi_s=1.3e-3, baseline_lo=1.2e-3)
+    untold = result("c", speedup=9.0, p50_hi_s=float("nan"))
+    fig = figures.plot_speedup(results(little, by_chance, untold))
+    assert title(fig) == "cpu beats the baseline on none of 3 models, from 1.04 times its speed for a to 9 for c"
+    assert "Beaten: by over 5 %, with 95 % intervals apart." in note(fig)
 
 
 def test_bars_reach_from_the_baseline_to_the_speedup_the_best_on_top() -> None:
@@ -50,7 +59,7 @@ def test_results_without_a_baseline_are_left_out_and_counted() -> None:
     rows += [result("c", speedup=float("inf"))]
     fig = figures.plot_speedup(results(*rows, offline("b")))
     assert title(fig) == "cpu beats the baseline on a: 2 times its speed"
-    assert "Left out: 2 results without a baseline." in note(fig)
+    assert "Left out: 1 result of other scenarios and 2 results without a baseline." in note(fig)
     assert list(fig.data[0].y) == ["a"]
 
 

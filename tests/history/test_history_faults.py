@@ -1,10 +1,11 @@
 """What other processes, the system and a damaged disk can do to a history."""
 
+import shlex
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import Process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
@@ -17,7 +18,7 @@ from tests.history import _processes
 from tests.history._frames import frames, together
 from tests.history._processes import MEET_S
 from tpukit import sqlite
-from tpukit.errors import StorageError
+from tpukit.errors import CorruptEntryError, StorageError
 from tpukit.history import History, _history
 
 
@@ -191,6 +192,67 @@ def test_every_damage_is_reported_or_harmless(history: History, tmp_path: Path) 
         except StorageError:
             reported += 1
     assert reported > 50
+
+
+def _read_all(history: History, tmp_path: Path) -> list[str]:
+    history.check()
+    assert _are_whole(history, tmp_path)
+    return history.to_frame()["run_id"].tolist()
+
+
+def _change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        assert connection.execute(statement).rowcount == 1
+
+
+def _overwrite_key(path: Path, key: bytes) -> None:
+    """Change the key of run bad in its row, as a disk would: its index keeps the old one."""
+    content = path.read_bytes()
+    assert content.count(b"bad2026-") == 1
+    path.write_bytes(content.replace(b"bad2026-", key + b"2026-"))
+
+
+_DAMAGE: dict[str, Callable[[Path], None]] = {
+    "run": lambda path: _change(path, "UPDATE runs SET run = replace(run, 'digits', 'digitz') WHERE run_id = 'bad'"),
+    "result": lambda path: _change(path, "UPDATE runs SET result = '{}' WHERE run_id = 'bad'"),
+    "key": lambda path: _overwrite_key(path, b"baX"),
+    "key-no-text": lambda path: _overwrite_key(path, b"ba\xff"),
+    "key-quotes": lambda path: _overwrite_key(path, b"'`$"),
+}
+_SAMPLES_DAMAGE: dict[str, Callable[[Path], None]] = {
+    "samples": lambda path: _change(path, "UPDATE samples SET data = x'00' WHERE run_id = 'bad'"),
+    "no-samples": lambda path: _change(path, "DELETE FROM samples WHERE run_id = 'bad'"),
+}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("damage", _DAMAGE)
+def test_check_finds_a_damaged_run_before_anything_is_measured(history: History, damage: str) -> None:
+    history.append(*together(frames("bad"), frames("good")))
+    history.check()
+    _DAMAGE[damage](history.path)
+    with pytest.raises(
+        CorruptEntryError, match=r"^run .* is damaged: restore the file, or delete this run by sqlite3 "
+    ):
+        history.check()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("folder", ["home", "it's a $HOME"])
+@pytest.mark.parametrize("damage", _DAMAGE | _SAMPLES_DAMAGE)
+def test_the_command_that_the_error_gives_mends_the_file(damage: str, folder: str, tmp_path: Path) -> None:
+    history = History(tmp_path / folder / "history.db")
+    history.append(*together(frames("bad"), frames("good")))
+    (_DAMAGE | _SAMPLES_DAMAGE)[damage](history.path)
+    with pytest.raises(CorruptEntryError) as caught:
+        _read_all(history, tmp_path)
+    program, file, script = shlex.split(str(caught.value).rpartition(" by ")[2])
+    assert (program, file) == ("sqlite3", str(history.path))
+    assert not set(script) & set('"$`\\!')  # what a shell reads between double quotes
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(script)
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert _read_all(history, tmp_path) == ["good"]
 
 
 @pytest.mark.fault

@@ -34,10 +34,12 @@ class Graph:
         *,
         data: NDArray[Any] | None = None,
         scale: tuple[float, int] | None = None,
+        signature: tuple[int, ...] | None = None,
     ) -> int:
         """Add a tensor, a constant one with `data`, a quantised one with `scale` = (scale, zero point)."""
         tensor = tflite.TensorT()
         tensor.name, tensor.shape, tensor.type = name.encode(), np.array(shape, np.int32), _TYPES[dtype]
+        tensor.shapeSignature = None if signature is None else np.array(signature, np.int32)
         tensor.buffer = 0 if data is None else self._buffer(data.astype(dtype))
         if scale:
             tensor.quantization = tflite.QuantizationParametersT()
@@ -146,9 +148,9 @@ def summed_over_batch() -> bytes:
     return graph.content([x], [y])
 
 
-def scalar() -> bytes:
-    """y = -x for one number without a shape."""
+def negated(shape: tuple[int, ...] = (), signature: tuple[int, ...] | None = None) -> bytes:
+    """y = -x, float32; `signature` says with -1 which axes of the shape are free, without a shape x is one number."""
     graph = Graph()
-    x, y = graph.tensor("x", []), graph.tensor("y", [])
+    x, y = graph.tensor("x", list(shape), signature=signature), graph.tensor("y", list(shape), signature=signature)
     graph.op("NEG", [x], [y], tflite.NegOptionsT())
     return graph.content([x], [y])

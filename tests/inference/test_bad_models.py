@@ -107,6 +107,29 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         read_model(Path("resnet99"))
 
 
+@pytest.mark.parametrize("name", ["m" * 300 + ".tflite", "m" * 300, Path("m" * 300)], ids=["file", "name", "path"])
+def test_a_name_too_long_for_the_system_is_a_model_that_cannot_be_read(name: str | Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"^cannot read model m{300}(\.tflite)?: File name too long$"):
+        read_model(name)
+
+
+def test_a_path_is_shown_on_one_line_whatever_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"^cannot read model a\?b\.tflite: embedded null"):
+        read_model("a\0b.tflite")
+    with pytest.raises(ModelLoadError, match=r"^cannot read model a\?b\.tflite: No such file or directory$"):
+        read_model("a\nb.tflite")
+    (tmp_path / "a\nb").write_bytes(b"")
+    with pytest.raises(ModelLoadError, match=r"a\?b is empty: expected a \.tflite file$"):
+        read_model(tmp_path / "a\nb")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/m.tflite", "~nobody-of-that-name"])
+def test_the_home_of_a_user_who_has_none_is_refused(name: str) -> None:
+    expected = f"^cannot read model {name}: its ~ names a user who has no home here; write the whole path$"
+    with pytest.raises(ModelLoadError, match=expected):
+        read_model(name)
+
+
 @pytest.mark.parametrize("device", ["cpu", "reference"])
 def test_an_operator_that_litert_lacks_is_named(device: str, model_file: Callable[..., Path]) -> None:
     with pytest.raises(

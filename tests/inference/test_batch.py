@@ -1,5 +1,6 @@
 """A batch is as many samples at once, and must give what its rows give."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,7 +71,46 @@ def test_a_device_that_takes_no_such_batch_says_so(toy: Model, clock: ManualCloc
 
 
 def test_a_number_without_a_shape_has_no_batch(model_file: Callable[..., Path]) -> None:
-    path = model_file("scalar")
+    path = model_file("negated")
     assert benchmark(path, duration_s=0.001, min_queries=1).verdict == VALID
-    with pytest.raises(ModelLoadError, match=r"^LiteRT refuses a batch of 2 for model scalar: input x is a scalar"):
+    with pytest.raises(ModelLoadError, match=r"^LiteRT refuses a batch of 2 for model negated: input x is a scalar"):
         benchmark(path, duration_s=0.001, batch=2)
+
+
+@pytest.mark.parametrize("shape", [(8,), (4, 8), (32, 32, 3), (1, 8)])
+def test_without_a_batch_the_model_is_measured_as_its_file_has_it(
+    shape: tuple[int, ...], model_file: Callable[..., Path]
+) -> None:
+    """A first axis of another size than 1 may be no batch at all: a waveform, a picture, a fixed batch."""
+    result = benchmark(model_file("negated", shape=shape), duration_s=0.001, min_queries=1)
+    assert result.verdict == VALID
+    for column in ("inputs", "outputs"):
+        assert json.loads(result.run[column].item())[0]["shape"] == list(shape)
+
+
+def test_a_batch_that_the_file_has_already_counts_its_samples(model_file: Callable[..., Path]) -> None:
+    result = benchmark(model_file("negated", shape=(4, 8)), duration_s=0.001, min_queries=1, batch=4)
+    row = result.summary.iloc[0]
+    assert result.verdict == VALID
+    assert row["throughput_per_s"] == pytest.approx(4 * row["n"] / row["steady_s"])
+
+
+@pytest.mark.parametrize("shape", [(8,), (4, 8), (32, 32, 3)])
+def test_a_first_axis_that_is_no_batch_of_one_is_not_resized(
+    shape: tuple[int, ...], model_file: Callable[..., Path]
+) -> None:
+    with pytest.raises(ModelLoadError, match=r"input x has the shape \([\d, ]+\) and no batch of 1 to enlarge$"):
+        benchmark(model_file("negated", shape=shape), duration_s=0.001, batch=2)
+
+
+def test_a_free_batch_is_one_sample_or_as_many_as_asked_for(model_file: Callable[..., Path]) -> None:
+    path = model_file("negated", shape=(1, 8), signature=(-1, 8))
+    for batch in (1, 3):
+        result = benchmark(path, duration_s=0.001, min_queries=1, batch=batch)
+        assert json.loads(result.run["inputs"].item())[0]["shape"] == [batch, 8]
+
+
+def test_other_free_axes_are_refused_instead_of_measured_at_one(model_file: Callable[..., Path]) -> None:
+    path = model_file("negated", shape=(1, 1, 1, 3), signature=(-1, -1, -1, 3))
+    with pytest.raises(ModelLoadError, match=r"input x has the shape \(-1, -1, -1, 3\): fix all but the first"):
+        benchmark(path, duration_s=0.001)

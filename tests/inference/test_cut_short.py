@@ -1,12 +1,14 @@
 """A run that is stopped or fails keeps what it measured, and says so."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from tests.inference._devices import SCRIPT, STEADY_S, InterruptedDevice, Until
-from tpukit import schema
+from tpukit import host, schema
 from tpukit.errors import DeviceError
-from tpukit.inference import INVALID, BenchmarkResult, Model, benchmark
+from tpukit.inference import INVALID, VALID, BenchmarkResult, Model, benchmark
 from tpukit.testing import FakeDevice, ManualClock
 from tpukit.workloads import Data
 
@@ -38,6 +40,31 @@ def test_cancel_keeps_the_queries_so_far(scenario: str, toy: Model, clock: Manua
     assert_invalid(result, "cut short after 39 queries", "39 queries, 100 asked for", lasted)
     assert (len(result.samples), result.cut_short, device.closed) == (39, True, 1)
     assert result.summary["throughput_per_s"].item() == pytest.approx(100)
+
+
+@pytest.mark.usefixtures("sigint_not_ignored")
+def test_ctrl_c_after_the_last_query_does_not_lose_the_run(
+    scenario: str, toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A KeyboardInterrupt would be raised wherever Python is, also where the tables are made."""
+
+    def interrupted() -> host.Host:
+        signal.raise_signal(signal.SIGINT)
+        return describe()
+
+    describe = host.describe
+    monkeypatch.setattr(host, "describe", interrupted)
+    result = run(FakeDevice([0.01], clock=clock), toy, scenario, clock)
+    assert (len(result.samples), result.verdict, result.cut_short) == (100, VALID, False)
+
+
+def test_memory_that_is_full_ends_a_run(
+    scenario: str, toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "available_memory_bytes", lambda: 50 * 150)
+    result = run(FakeDevice([0.01], clock=clock), toy, scenario, clock)
+    assert result.reasons[0] == "memory holds no more queries: ask for a shorter run"
+    assert (len(result.samples), result.cut_short) == (50, False)
 
 
 def test_cancel_before_the_start_measures_nothing(scenario: str, toy: Model, clock: ManualClock) -> None:

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as tflite
 from tests.inference._models import Graph
 from tpukit import paths, schema
 from tpukit.errors import ModelLoadError
-from tpukit.inference import ModelInfo, inspect_model
+from tpukit.inference import ModelInfo, _inspect, inspect_model
 from tpukit.workloads import bundled_models
 
 
@@ -75,6 +75,64 @@ def test_a_transposed_convolution_counts_each_input_element(inspected: Callable[
     # inputs are the output's shape, the kernel and what varies: 5 x 5 x 3 elements, each into 4 filters of 2 x 2
     info = inspected("TRANSPOSE_CONV", [[4], [4, 2, 2, 3], [1, 5, 5, 3]], [1, 10, 10, 4], varies=2)
     assert info.macs == 5 * 5 * 3 * 4 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "shapes", "varies", "parameters"),
+    [
+        ("TRANSPOSE_CONV", [[4], [4, 2, 2, 3], [1, 5, 5, 3]], 2, 48),  # the output's shape, the kernel
+        ("TRANSPOSE_CONV", [[4], [4, 2, 2, 3], [1, 5, 5, 3], [4]], 2, 52),  # and a bias
+        ("BATCH_TO_SPACE_ND", [[4, 2, 2, 1], [2], [2, 2]], 0, 0),
+        ("CUMSUM", [[1, 8], []], 0, 0),
+        ("GATHER", [[9, 8], [3]], 1, 72),  # an embedding: the table is weights
+        ("GATHER", [[9, 8], [3]], 0, 0),
+        ("GATHER_ND", [[9, 8], [3, 1]], 0, 0),
+        ("PAD", [[1, 8], [2, 2]], 0, 0),
+        ("PADV2", [[1, 8], [2, 2], []], 0, 0),
+        ("REDUCE_ALL", [[1, 8], [1]], 0, 0),
+        ("REDUCE_ANY", [[1, 8], [1]], 0, 0),
+        ("REVERSE_V2", [[1, 8], [1]], 0, 0),
+        ("SPLIT", [[], [1, 8]], 1, 0),
+        ("SPLIT_V", [[1, 8], [2], []], 0, 0),
+        ("STRIDED_SLICE", [[1, 8], [2], [2], [2]], 0, 0),
+        ("TOPK_V2", [[1, 8], []], 0, 0),
+    ],
+)
+def test_what_only_arranges_data_is_no_parameter(
+    kind: str, shapes: list[list[int]], varies: int, parameters: int, inspected: Callable[..., ModelInfo]
+) -> None:
+    info = inspected(kind, shapes, [1, 8], varies=varies)
+    assert (info.parameters, info.parameter_bytes) == (parameters, 4 * parameters)
+
+
+def test_every_operator_and_place_of_the_map_is_of_the_schema() -> None:
+    assert set(_inspect._SHAPING) <= vars(tflite.BuiltinOperator).keys()
+    assert set(_inspect._DEPTH) | _inspect._UNKNOWN_MACS <= vars(tflite.BuiltinOperator).keys()
+
+
+def test_an_input_that_was_left_out_keeps_its_place(tmp_path: Path) -> None:
+    graph = Graph()
+    x, y = graph.tensor("x", [1, 8]), graph.tensor("y", [1, 8])
+    ends = graph.tensor("ends", [2], "int32", data=np.ones(2))
+    graph.op("STRIDED_SLICE", [x, -1, ends, -1], [y])
+    (tmp_path / "m.tflite").write_bytes(graph.content([x], [y]))
+    assert inspect_model(tmp_path / "m.tflite").parameters == 0
+
+
+def test_parameters_of_every_subgraph_count_once(tmp_path: Path) -> None:
+    main, other = Graph(), Graph()
+    other._model = main._model
+    x, z = main.tensor("x", [1, 8]), other.tensor("z", [1, 8])
+    y = main.dense("y", x, np.ones((4, 8)))
+    out = other.dense("own", z, np.ones((3, 8)))
+    shared = other.tensor("shared", [4, 8], data=np.zeros((4, 8)))
+    other._graph.tensors[shared].buffer = main._graph.tensors[1].buffer
+    other._graph.inputs, other._graph.outputs = np.array([z], np.int32), np.array([out], np.int32)
+    main._model.subgraphs.append(other._graph)
+    (tmp_path / "m.tflite").write_bytes(main.content([x], [y]))
+    info = inspect_model(tmp_path / "m.tflite")
+    assert (info.parameters, info.parameter_bytes) == (4 * 8 + 3 * 8, 4 * (4 * 8 + 3 * 8))
+    assert info.ops["shape"].tolist() == ["1x4"]
 
 
 @pytest.mark.parametrize("adj_x", [False, True])

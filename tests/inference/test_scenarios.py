@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 
 from tpukit.inference._scenarios import OFFLINE, SCENARIOS, SINGLE_STREAM, Bounds, judge, steady, warmup
 
-BOUNDS = st.builds(Bounds, duration_ns=st.integers(1, 10**11), min_queries=st.integers(1, 10**6))
+BOUNDS = st.builds(
+    Bounds,
+    duration_ns=st.integers(1, 10**11),
+    min_queries=st.integers(1, 10**6),
+    max_queries=st.one_of(st.integers(1, 10**6), st.just(10**12)),
+)
 BLOCK_NS = 20_000_000
 
 
@@ -16,10 +21,13 @@ def test_scenarios_know_what_judges_them() -> None:
 
 
 @given(BOUNDS, st.integers(0, 10**12), st.integers(0, 10**7))
-def test_a_phase_is_done_when_both_bounds_are_met(bounds: Bounds, elapsed_ns: int, queries: int) -> None:
+def test_a_phase_is_done_when_both_bounds_are_met_or_memory_is_full(
+    bounds: Bounds, elapsed_ns: int, queries: int
+) -> None:
     share = bounds.share(elapsed_ns, queries)
     assert 0 <= share <= 1
-    assert (share == 1) == (elapsed_ns >= bounds.duration_ns and queries >= bounds.min_queries)
+    met = elapsed_ns >= bounds.duration_ns and queries >= bounds.min_queries
+    assert (share == 1) == (met or queries >= bounds.max_queries)
 
 
 @given(BOUNDS, st.integers(0, 10**12), st.integers(0, 10**7))
@@ -30,6 +38,7 @@ def test_a_block_is_at_least_one_query_and_at_most_what_is_left_or_20_ms(
     assert block >= 1
     if block > 1:
         mean_ns = max(1, elapsed_ns // queries)
+        assert queries + block <= bounds.max_queries
         assert block * mean_ns <= BLOCK_NS
         assert block <= bounds.min_queries - queries or block * mean_ns <= bounds.duration_ns - elapsed_ns
 
@@ -39,7 +48,7 @@ def test_a_block_is_at_least_one_query_and_at_most_what_is_left_or_20_ms(
 def test_a_run_by_blocks_overshoots_by_one_block_at_most(
     duration_ns: int, min_queries: int, latencies_ns: list[int]
 ) -> None:
-    bounds = Bounds(duration_ns=duration_ns, min_queries=min_queries)
+    bounds = Bounds(duration_ns=duration_ns, min_queries=min_queries, max_queries=10**12)
     elapsed = queries = block = 0
     before = (0, 0)
     while bounds.share(elapsed, queries) < 1:
@@ -56,19 +65,25 @@ def test_a_run_by_blocks_overshoots_by_one_block_at_most(
 
 
 def test_bounds_come_from_settings() -> None:
-    assert steady(duration_s=1.5, min_queries=7) == Bounds(duration_ns=1_500_000_000, min_queries=7)
-    assert steady(duration_s=1e-12, min_queries=1).duration_ns == 1
-    assert warmup(duration_s=2.0) == Bounds(duration_ns=200_000_000, min_queries=3)
-    assert warmup(duration_s=3600.0) == Bounds(duration_ns=1_000_000_000, min_queries=3)
-    assert warmup(duration_s=1e-12).duration_ns == 1
+    expected = Bounds(duration_ns=1_500_000_000, min_queries=7, max_queries=99)
+    assert steady(duration_s=1.5, min_queries=7, max_queries=99) == expected
+    assert steady(duration_s=1e-12, min_queries=1, max_queries=99).duration_ns == 1
+    expected = Bounds(duration_ns=200_000_000, min_queries=3, max_queries=99)
+    assert warmup(duration_s=2.0, max_queries=99) == expected
+    assert warmup(duration_s=3600.0, max_queries=99).duration_ns == 1_000_000_000
+    assert warmup(duration_s=1e-12, max_queries=99).duration_ns == 1
 
 
 def test_a_run_counts_when_nothing_speaks_against_it() -> None:
-    bounds = Bounds(duration_ns=10**9, min_queries=100)
+    bounds = Bounds(duration_ns=10**9, min_queries=100, max_queries=200)
     whole = {"bounds": bounds, "steady_ns": 10**9, "queries": 100, "cut_short": False, "failure": None}
     assert judge(**whole) == ()
     assert judge(**whole | {"cut_short": True}) == ("cut short after 100 queries",)
     assert judge(**whole | {"failure": "hot"}) == ("failed after 100 queries: hot",)
+    assert judge(**whole | {"queries": 200}) == ()
+    full = judge(**whole | {"queries": 200, "steady_ns": 5 * 10**8})
+    assert full == ("memory holds no more queries: ask for a shorter run", "lasted 0.5 s, 1 s asked for")
+    assert judge(**whole | {"queries": 1})[0] == "1 query, 100 asked for"
     assert judge(**whole | {"queries": 99}) == ("99 queries, 100 asked for",)
     assert judge(**whole | {"steady_ns": 5 * 10**8}) == ("lasted 0.5 s, 1 s asked for",)
     every = judge(bounds=bounds, steady_ns=0, queries=0, cut_short=True, failure="hot")

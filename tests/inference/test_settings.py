@@ -54,7 +54,18 @@ def test_an_unknown_name_offers_known_ones(given: dict[str, str], message: str, 
 
 
 @pytest.mark.parametrize(
-    "given", [{"duration_s": 0}, {"threads": 0}, {"batch": True}, {"min_queries": 0.5}, {"seed": -1}, {"scenario": "x"}]
+    "given",
+    [
+        {"duration_s": 0},
+        {"duration_s": "1"},
+        {"duration_s": None},
+        {"duration_s": True},
+        {"threads": 0},
+        {"batch": True},
+        {"min_queries": 0.5},
+        {"seed": -1},
+        {"scenario": "x"},
+    ],
 )
 def test_bad_settings_are_refused_before_anything_is_loaded(
     given: dict[str, Any], toy: Model, clock: ManualClock

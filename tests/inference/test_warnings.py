@@ -52,6 +52,19 @@ def test_a_loaded_machine_is_said(toy: Model, clock: ManualClock, monkeypatch: p
     assert result.run["load_average_1m"].item() == 2.5
 
 
+def test_the_load_of_the_runs_before_is_not_taken_for_that_of_others(
+    toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sweep the cells before leave their own load in the average: a processor for 48 of the last 60 s here."""
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    monkeypatch.setattr(host, "processors", lambda: 2)
+    monkeypatch.setattr(host, "load_average", lambda: 2.5)
+    monkeypatch.setattr(host, "cpu_use", lambda: host.CpuUse(all_s=0.0, own_s=48.0))
+    assert run(toy, clock, [0.01] * 100).warnings == ()
+    monkeypatch.setattr(host, "load_average", lambda: 3.0)
+    assert run(toy, clock, [0.01] * 100).warnings == ("unstable: load average 3.0 on 2 cores before the run",)
+
+
 @pytest.mark.parametrize(("others_s", "warned"), [(0.99, False), (2.0, True)])
 def test_others_that_keep_processors_busy_are_said(
     others_s: float, warned: bool, toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
@@ -63,6 +76,15 @@ def test_others_that_keep_processors_busy_are_said(
     )
     expected = ("unstable: other processes kept 2.0 of 4 cores busy",) if warned else ()
     assert run(toy, clock, [0.01] * 100).warnings == expected
+
+
+def test_more_threads_than_cores_are_said(toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "cores", lambda: 2)
+    results = [
+        benchmark(toy, FakeDevice([0.01], clock=clock), duration_s=1.0, threads=threads, clock=clock)
+        for threads in (2, 3)
+    ]
+    assert [result.warnings for result in results] == [(), ("unstable: 3 threads on 2 cores",)]
 
 
 def test_warnings_come_together(toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,17 @@
-"""The suite's socket, and the cells that judge the harness itself."""
+"""The suite's socket: what becomes of findings, of cells that fail, and of a suite that is stopped."""
 
 import math
+import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.metrics_integration._findings import finding
 from tpukit import schema
 from tpukit.errors import StorageError, UnknownNameError
-from tpukit.metrics_integration import SUITE, Cell, Effort, Finding, _history_cells, _suite, run_cells
+from tpukit.metrics_integration import STOPPED, Cell, Effort, Finding, run_cells
 from tpukit.registry import Registry
-
-TINY = Effort(blocks=2, repeats=1, slow=False)
-
-
-def finding(**changes: object) -> Finding:
-    return Finding(**({"what": "w", "value": 1.0, "unit": "s", "goal": 2.0, "note": ""} | changes))
+from tpukit.workflows import Step
 
 
 @pytest.mark.parametrize(
@@ -26,19 +23,11 @@ def finding(**changes: object) -> Finding:
         ({"better": "higher"}, "does not hold"),
         ({"value": 2.1, "better": "higher"}, "holds"),
         ({"value": math.nan}, "not measured"),
+        ({"failed": True}, "failed"),
     ],
 )
 def test_a_verdict_follows_from_value_goal_and_direction(changes: dict[str, object], verdict: str) -> None:
     assert finding(**changes).verdict == verdict
-
-
-@pytest.fixture
-def cells(monkeypatch: pytest.MonkeyPatch) -> Registry[Cell]:
-    """A suite of its own, without the cells of tpukit."""
-    registry = Registry[Cell]("suite cell", entry_point="tpukit.none")
-    monkeypatch.setattr(_suite, "SUITE", registry)
-    monkeypatch.setattr(_suite, "_OWN", ())
-    return registry
 
 
 def test_a_part_is_chosen_by_name_and_each_finding_is_a_row(cells: Registry[Cell]) -> None:
@@ -67,7 +56,7 @@ def test_a_cell_that_fails_is_a_row_and_the_others_go_on(cells: Registry[Cell]) 
     cells.add("a/sound", Cell(part="a", measure=lambda effort: [finding()]))
     table = run_cells()
     assert table["verdict"].tolist() == ["holds", "failed", "holds"]
-    assert table["note"].tolist()[1] == "the disk is gone"
+    assert table[["what", "note"]].to_numpy().tolist()[1] == ["the rest of a/broken", "the disk is gone"]
 
 
 def test_an_unknown_part_is_refused_before_anything_runs(cells: Registry[Cell]) -> None:
@@ -76,53 +65,81 @@ def test_an_unknown_part_is_refused_before_anything_runs(cells: Registry[Cell]) 
         run_cells(only=["inferense"])
 
 
-@pytest.fixture(autouse=True)
-def own_cells() -> None:
-    """Register tpukit's own cells, which `run_cells` does on first use."""
-    for module in ("_inference_cells", "_process_cells", "_history_cells"):
-        __import__(f"tpukit.metrics_integration.{module}")
+def stopped_in_the_second(cells: Registry[Cell], second: object) -> None:
+    cells.add("a/1", Cell(part="a", measure=lambda effort: [finding(what="first")]))
+    cells.add("a/2", Cell(part="a", measure=second))
+    cells.add("a/3", Cell(part="a", measure=lambda effort: pytest.fail("it ran")))
 
 
-def test_the_harness_is_measured_beside_the_same_model_in_a_bare_loop() -> None:
-    small, *large = SUITE["inference/overhead"].measure(TINY)
-    assert small.baseline_value > 0.5  # a query of the autoencoder takes microseconds, not nothing
-    assert -small.baseline_value < small.value
-    assert len(large) == 2
-    assert all(found.value > 0.3 for found in large)
+def expect_stop(table: object, *rows: tuple[str, str, str]) -> None:
+    table = schema.check(table, schema.SUITE)
+    assert list(table[["what", "verdict", "note"]].itertuples(index=False, name=None)) == list(rows)
 
 
-def test_the_null_device_is_slower_than_its_limit() -> None:
-    (found,) = SUITE["inference/null_device"].measure(TINY)
-    assert 0 < found.value < found.limit_value
+STOPPED_LATER = ("the whole of a/3", "not measured", STOPPED)
 
 
-def test_start_up_is_measured_beside_a_bare_interpreter() -> None:
-    for found in SUITE["inference/start_up"].measure(TINY):
-        assert found.baseline_value > 1
-        assert found.value < 60_000
+def test_ctrl_c_keeps_what_was_found_and_names_the_rest(cells: Registry[Cell]) -> None:
+    def interrupted(effort: Effort) -> Iterator[Finding]:
+        yield finding(what="second")
+        raise KeyboardInterrupt
+
+    stopped_in_the_second(cells, interrupted)
+    rest = ("the rest of a/2", "not measured", STOPPED)
+    expect_stop(run_cells(), ("first", "holds", ""), ("second", "holds", ""), rest, STOPPED_LATER)
 
 
-@pytest.mark.parametrize("name", ["inference/report", "inference/tests"])
-def test_what_the_quick_suite_leaves_out_says_so(name: str) -> None:
-    (found,) = SUITE[name].measure(TINY)
-    assert found.verdict == "not measured"
-    assert "left out" in found.note
+def test_cancel_ends_a_cell_that_looks_for_it(cells: Registry[Cell]) -> None:
+    cancel = threading.Event()
+
+    def endless(effort: Effort) -> Iterator[Finding]:
+        while True:
+            effort.keep_on()
+            cancel.set()
+
+    stopped_in_the_second(cells, endless)
+    whole = ("the whole of a/2", "not measured", STOPPED)
+    expect_stop(run_cells(cancel=cancel), ("first", "holds", ""), whole, STOPPED_LATER)
 
 
-@pytest.mark.fault
-def test_history_survives_writers_at_once_and_writers_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("_RUNS", 3), ("_WRITERS", 2), ("_KILLS", 1), ("_LARGE", 1000)):
-        monkeypatch.setattr(_history_cells, name, value)
-    for name in ("inference/history_appends", "inference/history_kills"):
-        assert [found.value for found in SUITE[name].measure(TINY)] == [0.0, 0.0]
+@pytest.mark.parametrize("error", [None, StorageError("a process ended with -2")])
+def test_what_was_measured_while_the_suite_was_stopped_does_not_count(
+    cells: Registry[Cell], error: StorageError | None
+) -> None:
+    """Ctrl-C on a terminal ends the processes of a cell as well, which is no failure of theirs."""
+    cancel = threading.Event()
+
+    def robbed(effort: Effort) -> Iterator[Finding]:
+        cancel.set()
+        if error:
+            raise error
+        yield finding(what="all lost", value=99.0)
+
+    stopped_in_the_second(cells, robbed)
+    whole = ("the whole of a/2", "not measured", STOPPED)
+    expect_stop(run_cells(cancel=cancel), ("first", "holds", ""), whole, STOPPED_LATER)
 
 
-@pytest.mark.fault
-def test_a_history_that_loses_runs_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check itself: a run that was acknowledged and is not there counts as lost."""
-    monkeypatch.setattr(_history_cells, "_KILLS", 1)
-    monkeypatch.setattr(_history_cells, "_LARGE", 100)
-    killed = _history_cells._killed
-    monkeypatch.setattr(_history_cells, "_killed", lambda path, kill: [*killed(path, kill), "never-stored"])
-    lost, torn = SUITE["inference/history_kills"].measure(TINY)
-    assert (lost.value, torn.value) == (1.0, 0.0)
+def test_a_stop_after_the_last_finding_leaves_the_suite_whole(cells: Registry[Cell]) -> None:
+    cancel = threading.Event()
+
+    def last(effort: Effort) -> Iterator[Finding]:
+        yield finding()
+        cancel.set()
+
+    cells.add("a/1", Cell(part="a", measure=last))
+    expect_stop(run_cells(cancel=cancel), ("w", "holds", ""))
+
+
+def test_progress_says_which_cell_begins_and_may_stop_the_suite(cells: Registry[Cell]) -> None:
+    steps: list[Step] = []
+
+    def note(step: Step) -> None:
+        steps.append(step)
+        if step.label == "a/2":
+            raise KeyboardInterrupt
+
+    stopped_in_the_second(cells, lambda effort: pytest.fail("it ran"))
+    whole = ("the whole of a/2", "not measured", STOPPED)
+    expect_stop(run_cells(progress=note), ("first", "holds", ""), whole, STOPPED_LATER)
+    assert [(step.label, round(step.share, 2)) for step in steps] == [("a/1", 0.0), ("a/2", 0.33)]

@@ -1,5 +1,6 @@
 """Reports: parameters are checked, the notebook is executed, one HTML file comes out."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from jupyter_client.provisioning import LocalProvisioner
 
 from tpukit import History
 from tpukit.cli import run
-from tpukit.errors import StorageError, UnknownNameError
+from tpukit.errors import ReportError, StorageError, UnknownNameError
 from tpukit.reports import Report, render_report
 from tpukit.terminal import notebook_progress
 from tpukit.workflows import Step
@@ -31,12 +32,49 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(tmp_pat
         render_report("benchmark", {}, tmp_path / "file" / "out")
 
 
-def test_a_failing_cell_is_one_line_and_keeps_the_notebook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_argument_is_one_line_and_nothing_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["report", "--quick", "--model", "digits_cnn_in8", "--out", str(tmp_path)]
     assert run(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "did you mean digits_cnn_int8" in line
-    assert (tmp_path / "report.ipynb").exists()
+    assert line.startswith("tpukit: unknown model 'digits_cnn_in8': did you mean digits_cnn_int8 or ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_cell_keeps_the_notebook_and_the_report_before_it(tmp_path: Path) -> None:
+    for name in ("report.html", "report.ipynb"):
+        (tmp_path / name).write_text("of yesterday")
+    with pytest.raises(ReportError, match=r"^unknown model 'nosuch': .* \(cell \d+ of .*failed.ipynb\)$"):
+        render_report("benchmark", {"models": ["nosuch"], "history_path": str(tmp_path / "h.db")}, tmp_path)
+    assert {(tmp_path / name).read_text() for name in ("report.html", "report.ipynb")} == {"of yesterday"}
+    assert nbformat.read(tmp_path / "failed.ipynb", as_version=4).cells
+    assert not list(tmp_path.glob(".tpukit*"))
+
+
+def test_a_folder_in_the_place_of_the_page_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(StorageError, match=r"report.html: it is a folder; move it away"):
+        render_report("benchmark", {}, tmp_path)
+
+
+def test_a_page_that_does_not_fit_on_the_disk_leaves_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is the larger of the two files; the disk is full in the middle of it."""
+    (tmp_path / "report.html").write_text("of yesterday")
+    write_text = Path.write_text
+
+    def full(path: Path, text: str, **options: str) -> int:
+        if path.name == "report.html":
+            write_text(path, text[:1000], **options)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_text(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    parameters = {"models": ["autoencoder_int8"], "threads": [1], "duration_s": 0.05}
+    with pytest.raises(StorageError, match=r"No space left on device; what was measured is in the history"):
+        render_report("benchmark", parameters | {"history_path": str(tmp_path / "h.db")}, tmp_path)
+    assert (tmp_path / "report.html").read_text() == "of yesterday"
+    assert not list(tmp_path.glob(".tpukit*"))
 
 
 def test_the_executed_notebook_holds_the_parameters_and_no_widget_state(report: Report) -> None:
@@ -98,19 +136,33 @@ def test_a_notebook_that_ended_is_not_interrupted(tmp_path: Path, monkeypatch: p
 @pytest.mark.fault
 @pytest.mark.usefixtures("sigint_not_ignored")
 def test_ctrl_c_ends_the_sweep_and_renders_what_was_measured(tmp_path: Path) -> None:
-    """The baseline's run is awaited in the history; the hour that follows it is interrupted."""
+    """The baseline's run is awaited in the history; the long one that follows it is interrupted."""
     history = History(tmp_path / "h.db")
     command = [sys.executable, "-m", "tpukit", "report", "--out", str(tmp_path), "--history", str(history.path)]
-    command += ["--model", "autoencoder_int8", "--threads", "1", "--scenario", "single_stream", "--duration", "36"]
+    command += [
+        "--model",
+        "autoencoder_int8",
+        "--model",
+        "vww_int8",
+        "--threads",
+        "1",
+        "--scenario",
+        "single_stream",
+        "--duration",
+        "36",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and (not history.path.exists() or history.to_frame().empty):
             pass
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0
+    assert err == "tpukit: stopped early: the report shows what was measured until then\n"
     assert str(tmp_path / "report.html") in out
-    # the hour was not waited for, and the page says so
-    assert "Stopped early" in (tmp_path / "report.html").read_text()
+    # the rest was not waited for, and the page says so
+    html = (tmp_path / "report.html").read_text()
+    assert "Stopped early" in html
+    assert "Not measured: vww_int8 cpu single_stream 1 thread" in html
 
 
 def test_a_report_of_nothing_but_failures_is_still_a_report(tmp_path: Path, model_file: Callable[..., Path]) -> None:

@@ -1,5 +1,6 @@
 """A sweep that is refused, stopped or cannot be stored."""
 
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -117,6 +118,7 @@ def test_ctrl_c_keeps_what_was_measured(
     stopped.name = "stopped"
     found = sweep(Named("a", 0.01, clock), stopped, Named("never", 0.01, clock))
     assert (found.cut_short, found.not_stored) == (True, None)
+    assert [label.split()[1] for label in found.not_measured] == (["never"] if at else ["stopped", "never"])
     assert schema.check(found.results, schema.RESULTS)["device"].tolist() == kept
     assert found.results["verdict"].tolist() == [VALID, INVALID][: len(kept)]
     # all that was measured is stored, the partial run too
@@ -124,6 +126,24 @@ def test_ctrl_c_keeps_what_was_measured(
     assert stored["run_id"].tolist() == [*found.baselines["run_id"], *found.results["run_id"]]
     if at:
         assert len(history.samples(found.results["run_id"].iloc[-1])) == at - 11
+
+
+@pytest.mark.usefixtures("sigint_not_ignored")
+def test_ctrl_c_while_a_run_is_stored_loses_nothing(
+    sweep: Callable[..., Measured], clock: ManualClock, tmp_path: Path
+) -> None:
+    """The signal comes in the middle of the transaction, which is finished before the sweep ends."""
+
+    class Interrupted(History):
+        def append(self, runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().append(runs, samples, results)
+
+    history = Interrupted(tmp_path / "runs.db")
+    found = sweep(Named("a", 0.01, clock), Named("b", 0.01, clock), baseline=None, history=history)
+    assert (found.cut_short, found.not_stored) == (True, None)
+    assert history.to_frame()["run_id"].tolist() == found.results["run_id"].tolist() != []
+    assert (found.results["verdict"].tolist(), found.not_measured) == ([VALID], ("toy b single_stream 1 thread",))
 
 
 def test_ctrl_c_between_two_cells_keeps_what_was_measured(

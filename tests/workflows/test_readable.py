@@ -6,7 +6,7 @@ import pytest
 
 from tpukit import schema
 from tpukit.errors import SchemaError
-from tpukit.workflows import notes, readable, said_once, significant
+from tpukit.workflows import notes, phases, readable, said_once, significant
 
 ROW = {
     "model": "m", "device": "cpu", "scenario": "single_stream", "threads": 2, "batch": 1, "verdict": "VALID", "n": 500,
@@ -59,14 +59,44 @@ def test_notes_that_differ_in_numbers_alone_are_one() -> None:
         {"model": "d"},
     ]
     assert notes(schema.frame(rows, schema.RESULTS)).to_numpy().tolist() == [
-        [2, "INVALID: cut short after 3 queries"],
-        [1, "INVALID: 3 queries, 100 asked for"],
-        [2, "unstable: latency drifted by +9% over the run"],
+        [1, "a", "INVALID: cut short after 3 queries; 3 queries, 100 asked for"],
+        [1, "b", "INVALID: cut short after 7 queries"],
+        [2, "b", "unstable: latency drifted by +9% over the run"],
+    ]
+
+
+def test_reasons_of_other_models_and_of_valid_runs_are_told_apart() -> None:
+    rows = [
+        {"model": "m1", "verdict": "INVALID", "reasons": "model m1 is damaged; truncated at 12"},
+        {"model": "m2", "verdict": "INVALID", "reasons": "model m2 is damaged; truncated at 9"},
+        {"model": "m3", "verdict": "VALID", "reasons": "no baseline, reference failed: 3 queries, 10 asked for"},
+        {"model": "m3", "verdict": "VALID", "reasons": "no baseline, reference failed: 5 queries, 10 asked for"},
+    ]
+    assert notes(schema.frame(rows, schema.RESULTS)).to_numpy().tolist() == [
+        [1, "m1", "INVALID: model m1 is damaged; truncated at 12"],
+        [1, "m2", "INVALID: model m2 is damaged; truncated at 9"],
+        [2, "m3", "no baseline, reference failed: 3 queries, 10 asked for"],
     ]
 
 
 def test_nothing_to_say_is_an_empty_table() -> None:
-    assert notes(schema.frame([ROW], schema.RESULTS)).to_dict("list") == {"runs": [], "note": []}
+    assert notes(schema.frame([ROW], schema.RESULTS)).to_dict("list") == {"runs": [], "first": [], "note": []}
+
+
+def test_an_unstable_run_is_marked_and_its_note_names_it() -> None:
+    table = schema.frame([ROW, ROW | {"threads": 4, "warnings": "unstable: 4 threads on 2 cores"}], schema.RESULTS)
+    assert readable(table)["verdict"].tolist() == ["VALID", "VALID, unstable"]
+    assert notes(table)["first"].tolist() == ["m cpu single_stream 4"]
+
+
+def test_the_phases_of_a_run_stand_apart() -> None:
+    times = {"load_s": 0.0021, "first_s": 0.0105, "warmup_s": 0.3, "warmup_queries": 30, "steady_s": 3.0}
+    (row,) = phases(schema.frame([ROW | times], schema.RESULTS)).to_dict("records")
+    assert row == {
+        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "load ms": "2.10",
+        "first inference ms": "10.5", "warm-up ms": "300", "warm-up queries": "30", "steady state ms": "3000",
+        "queries": "500",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -48,14 +49,15 @@ def plot_ecdf(samples: pd.DataFrame, results: pd.DataFrame) -> go.Figure:
 
 
 def _distribution(run: Run, lines: Lines) -> go.Scatter:
-    share, latency_s = stats.order_statistics(run.latency_s, n=_POINTS)
+    share, latency_s = stats.order_statistics(run.latency_s, n=_POINTS - 1)
     return go.Scatter(
         hovertemplate=f"{lines.name(run.row)}<br>%{{y:.1%}} of queries within %{{x:.3~g}} ms<extra></extra>",
-        line=lines.line(run.row) | {"width": 2 if run.valid else 1},
+        # a distribution of queries steps: between two latencies no share of them lies
+        line=lines.line(run.row) | {"width": 2 if run.valid else 1, "shape": "hv"},
         mode="lines",
         opacity=1 if run.valid else 0.6,
-        x=latency_s * 1e3,
-        y=share,
+        x=np.r_[latency_s[0], latency_s] * 1e3,
+        y=np.r_[0.0, share],
         **lines.entry(run.row),
     )
 

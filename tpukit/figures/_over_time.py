@@ -131,15 +131,25 @@ def _traces(each: _Windowed, colour: str, top: float, *, in_legend: bool) -> tup
 def _finding(runs: Sequence[Run], drawn: int) -> str:
     if not runs:
         return none_valid(drawn)
+    told = [run for run in runs if len(run.latency_s) >= stats.DRIFT_MIN_N]
+    unknown = len(runs) - len(told)
+    if not told:
+        whose = runs[0].label if len(runs) == 1 else f"any of {count(len(runs), 'run')}"
+        return f"Too few queries to tell whether latency of {whose} has a trend"
+    rest = f"; {count(unknown, 'run')} had too few queries to tell" if unknown else ""
+    return _trend(told, alone=len(runs) == 1) + rest
+
+
+def _trend(runs: Sequence[Run], *, alone: bool) -> str:
     drifted = [run for run in runs if pd.notna(run.row["drift"])]
     if not drifted:
-        if len(runs) == 1:
+        if alone:
             return f"Latency of {runs[0].label} shows no trend over its run"
         return f"Latency shows no trend within any of {count(len(runs), 'run')}"
     most = max(drifted, key=lambda run: abs(run.row["drift"]))
     change = most.row["drift"]
     moved = f"Latency of {most.label} {'rose' if change > 0 else 'fell'} by {percent(change)} over its run"
-    if len(runs) == 1:
+    if alone:
         return moved
     quiet = len(runs) - len(drifted)
     rest = f"; {quiet} of {len(runs)} {'shows' if quiet == 1 else 'show'} no trend" if quiet else ""

@@ -11,13 +11,16 @@ from tpukit.figures._text import count, escaped, number, sentence
 from tpukit.figures._theme import COLOURS, GREY, INK, log_axis, nothing, style
 
 _ROW_PX = 26
+_NOTABLE = 1.05
 
 
 def plot_speedup(results: pd.DataFrame) -> go.Figure:
     """Return how many times better than its baseline each single_stream result is, one bar each, the best on top.
 
-    Bars begin at 1, the baseline itself, and point left where the device is worse. Of several runs of the same settings
-    the newest VALID one is drawn. Raises SchemaError where `results` is no RESULTS table.
+    Bars begin at 1, the baseline itself, and point left where the device is worse. The baseline is beaten where p50 is
+    less by more than 5 % and the 95 % intervals do not overlap: two runs of the same device often part by a little. Of
+    several runs of the same settings the newest VALID one is drawn. Raises SchemaError where `results` is no RESULTS
+    table.
     """
     rows = single_stream(results)
     if rows.empty:
@@ -38,8 +41,9 @@ def plot_speedup(results: pd.DataFrame) -> go.Figure:
         note=sentence(
             f"All on {common}." if common else "",
             f"Dashed: the baseline ({_baselines(compared)}).",
+            "Beaten: by over 5 %, with 95 % intervals apart.",
             older,
-            _left_out(rows),
+            _left_out(rows, other=len(results) - len(rows)),
         ),
         plot_px=max(120, 40 + _ROW_PX * len(compared)),
         legend=[bar.name for bar in fig.data] if not valid(compared).all() else (),
@@ -77,9 +81,9 @@ def _finding(rows: pd.DataFrame, drawn: int) -> str:
     who = escaped(devices[0]) if len(devices) == 1 else f"{len(devices)} devices"
     one = len(devices) == 1
     best, worst = rows.iloc[0], rows.iloc[-1]
-    beaten = int(rows["speedup"].map(_beats).sum())
+    beaten = int(_beats(rows).sum())
     if len(rows) == 1:
-        return _single(who, best)
+        return _single(who, best, beats=bool(beaten))
     noun = "model" if rows["model"].is_unique else "setting"
     share = "none" if not beaten else f"all {len(rows)}" if beaten == len(rows) else str(beaten)
     of = f"{share} {noun}s" if beaten == len(rows) else f"{share} of {count(len(rows), noun)}"
@@ -88,8 +92,8 @@ def _finding(rows: pd.DataFrame, drawn: int) -> str:
     return f"{who} {'beats' if one else 'beat'} the baseline on {of}, {reach}"
 
 
-def _single(device: str, row: "pd.Series[Any]") -> str:
-    verb = "beats" if _beats(row["speedup"]) else "does not beat"
+def _single(device: str, row: "pd.Series[Any]", *, beats: bool) -> str:
+    verb = "beats" if beats else "does not beat"
     return f"{device} {verb} the baseline on {escaped(row['model'])}: {number(row['speedup'])} times its speed"
 
 
@@ -97,9 +101,9 @@ def _compared(rows: pd.DataFrame) -> "pd.Series[bool]":
     return rows["speedup"].between(0, math.inf, inclusive="neither")
 
 
-def _beats(speedup: float) -> bool:
-    """Return whether a reader of three digits sees more than 1."""
-    return float(f"{speedup:.3g}") > 1
+def _beats(rows: pd.DataFrame) -> "pd.Series[bool]":
+    # a missing end compares as False: too few queries to tell
+    return (rows["speedup"] > _NOTABLE) & (rows["p50_hi_s"] < rows["baseline_lo"])
 
 
 def _baselines(rows: pd.DataFrame) -> str:
@@ -112,6 +116,8 @@ def _no_baseline(rows: pd.DataFrame) -> str:
     return f"{what} no baseline ({reasons})"
 
 
-def _left_out(rows: pd.DataFrame) -> str:
+def _left_out(rows: pd.DataFrame, *, other: int) -> str:
     without = int((~_compared(rows)).sum())
-    return f"Left out: {count(without, 'result')} without a baseline." if without else ""
+    parts = [f"{count(other, 'result')} of other scenarios"] if other else []
+    parts += [f"{count(without, 'result')} without a baseline"] if without else []
+    return f"Left out: {' and '.join(parts)}." if parts else ""

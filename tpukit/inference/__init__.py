@@ -11,10 +11,11 @@
 from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
-from tpukit.inference._measure import Cancel, Progress
-from tpukit.inference._model import Model, read_model
+from tpukit.inference._measure import Progress
+from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._scenarios import INVALID, SCENARIOS, VALID
 from tpukit.inference._types import Arrays, Device, Query, Session, Settings, Tensor
+from tpukit.interrupts import Cancel
 
 __all__ = [
     "DEVICES",
@@ -37,4 +38,5 @@ __all__ = [
     "get_device",
     "inspect_model",
     "read_model",
+    "read_models",
 ]

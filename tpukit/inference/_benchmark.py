@@ -16,12 +16,15 @@ from tpukit.clock import Clock, SystemClock
 from tpukit.errors import DeviceError
 from tpukit.inference import _inputs, _summary
 from tpukit.inference._devices import get_device
-from tpukit.inference._measure import Cancel, Progress, Timeline, measure
+from tpukit.inference._measure import Progress, Timeline, measure
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._scenarios import INVALID, SCENARIOS, VALID, Bounds, Scenario, judge, steady, warmup
 from tpukit.inference._types import Arrays, Device, Query, Session, Settings, Tensor
+from tpukit.interrupts import Cancel, interruptible
 from tpukit.workloads import Data, read_data
 
+# a null device's 10 million queries took 80 bytes each at the peak, their way into the history 40 more
+_QUERY_BYTES, _MEMORY_SHARE = 120, 0.8
 _LIBRARIES = ("tpukit", "ai-edge-litert", "numpy", "pandas", "scipy")
 
 
@@ -52,7 +55,7 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     threads: int = 1,
     batch: int = 1,
     seed: int = 0,
-    data: Data | None = None,
+    data: Data | Path | str | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     clock: Clock | None = None,
@@ -60,11 +63,14 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     """Measure a model on a device.
 
     The model is loaded, run once, warmed up, then run for at least `duration_s` seconds and `min_queries` queries of
-    `batch` samples each. Inputs are the data's, or random ones by `seed`; a bundled model brings its own data. With
-    data, accuracy is counted in a pass of its own, after the timed one.
+    `batch` samples each. With a batch of 1 a query is the model's whole input as its file has it. Inputs are the
+    data's, or random ones by `seed`; a bundled model brings its own data. With data, accuracy is counted in a pass of
+    its own, after the timed one.
 
-    `progress` is called between queries with the share done. Where `cancel` (a `threading.Event`, say) is set, or
-    Ctrl-C is pressed in the timed part, the run ends and what was measured is returned, INVALID and `cut_short`.
+    `progress` is called between queries, four times a second, with the share done; the run's time goes on meanwhile.
+    Where `cancel` (a `threading.Event`, say) is set, or Ctrl-C is pressed, the run ends and what was measured is
+    returned, INVALID and `cut_short`; a second Ctrl-C is a KeyboardInterrupt. The run ends too where the stamps of its
+    queries would not fit into memory any more.
 
     Raises ConfigError, UnknownNameError, ModelLoadError or DeviceUnavailableError for what cannot be measured at all,
     and DeviceError where the first inference fails. A later query that fails ends the run, as a row of `samples` and a
@@ -82,18 +88,25 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
         settings=settings,
         device=get_device(device),
         model=read,
-        data=data or (read_data(read.data) if read.data else None),
+        data=_data(data or read.data),
         clock=clock or SystemClock(),
+        max_queries=int(host.available_memory_bytes() * _MEMORY_SHARE / _QUERY_BYTES),
     )
     started = job.clock.utc()
     load_average = host.load_average()
-    measured = _measured(job, load_average, progress, cancel)
-    run = _run_row(job, measured) | {
+    before = {
         "run_id": f"{started:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}",
         "started": started,
         "load_average_1m": load_average,
+        "git_revision": host.git_revision(Path.cwd()),
     }
-    return _result(job, run, measured)
+    with interruptible(cancel) as stop:
+        measured = _measured(job, load_average, progress, stop)
+        return _result(job, before | _run_row(job, measured), measured)
+
+
+def _data(data: Data | Path | str | None) -> Data | None:
+    return data if data is None or isinstance(data, Data) else read_data(Path(data))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ class _Job:
     model: Model
     data: Data | None
     clock: Clock
+    max_queries: int
 
     @property
     def scenario(self) -> Scenario:
@@ -110,7 +124,11 @@ class _Job:
 
     @property
     def bounds(self) -> Bounds:
-        return steady(duration_s=self.settings.duration_s, min_queries=self.settings.min_queries)
+        return steady(
+            duration_s=self.settings.duration_s,
+            min_queries=self.settings.min_queries,
+            max_queries=self.max_queries,
+        )
 
     def load(self, batch: int) -> "closing[Session]":
         return closing(self.device.load(self.model, threads=self.settings.threads, batch=batch))
@@ -133,7 +151,7 @@ class _Measured:
     outputs: tuple[Tensor, ...]
 
 
-def _measured(job: _Job, load_average: float, progress: Progress | None, cancel: Cancel | None) -> _Measured:
+def _measured(job: _Job, load_average: float, progress: Progress | None, cancel: Cancel) -> _Measured:
     perf_ns = job.clock.perf_ns
     job.device.runtime()  # imports what it needs: no part of loading a model
     began = perf_ns()
@@ -148,12 +166,13 @@ def _measured(job: _Job, load_average: float, progress: Progress | None, cancel:
             _inputs.check_classes(outputs[0], job.data, batch=job.settings.batch)
         if job.settings.batch > 1:
             with job.load(1) as single:
-                _inputs.check_batch(outputs, samples[0], single)
+                _inputs.check_batch(outputs, samples[0], single, cancel)
         phase = partial(measure, query, len(samples), scenario=job.scenario, clock=job.clock, cancel=cancel)
-        warm = phase(bounds=warmup(duration_s=job.settings.duration_s))
+        warm = phase(bounds=warmup(duration_s=job.settings.duration_s, max_queries=job.max_queries))
         use, steady_began = host.cpu_use(), perf_ns()
         timeline = warm.nothing_more() if warm.ended_early else phase(bounds=job.bounds, progress=progress)
         around = _summary.Surroundings(
+            threads=job.settings.threads,
             cores=host.cores(),
             processors=host.processors(),
             load_average=load_average,
@@ -175,7 +194,7 @@ def _measured(job: _Job, load_average: float, progress: Progress | None, cancel:
 
 
 def _accuracy(
-    data: Data | None, query: Query, samples: list[Arrays], *, timeline: Timeline, cancel: Cancel | None
+    data: Data | None, query: Query, samples: list[Arrays], *, timeline: Timeline, cancel: Cancel
 ) -> tuple[Timeline, _inputs.Accuracy | None]:
     if data is None or timeline.ended_early:
         return timeline, None
@@ -207,7 +226,6 @@ def _run_row(job: _Job, measured: _Measured) -> dict[str, Any]:
         "governor": machine.governor,
         "os": machine.os,
         "versions": json.dumps(host.versions(_LIBRARIES)),
-        "git_revision": host.git_revision(Path.cwd()),
     }
 
 

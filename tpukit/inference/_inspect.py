@@ -27,11 +27,16 @@ _DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelInfo:
-    """A model's identity, tensors and operators; `ops` is an OPS table."""
+    """A model's identity, tensors and operators.
+
+    `parameters` are the weights and biases of all subgraphs, in elements, each once however often it is read. `ops` is
+    an OPS table of the first subgraph, which is what an inference runs. `weights` says whether they were trained.
+    """
 
     name: str
     sha256: str
     size_bytes: int
+    weights: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     parameters: int
@@ -48,7 +53,8 @@ def inspect_model(model: str | Path | Model) -> ModelInfo:
     """Return what a `.tflite` model consists of; `model` is a file or the name of a bundled model.
 
     Multiply-accumulates follow from the shapes: output elements times the kernel's for convolutions, times the depth
-    of the product for matrix products. Raises UnknownNameError, or ModelLoadError where it is no such model.
+    of the product for matrix products. Constants that only say how to arrange data (axes, paddings, shapes, indices)
+    are no parameters. Raises UnknownNameError, or ModelLoadError where it is no such model.
 
     >>> info = inspect_model("digits_cnn_int8")
     >>> info.inputs[0].shape, info.inputs[0].dtype
@@ -57,20 +63,20 @@ def inspect_model(model: str | Path | Model) -> ModelInfo:
     read = read_model(model)
     try:
         inputs, outputs = _verified(read)
-        graph = _Graph(read)
-        rows, parameters = graph.rows(), graph.parameters()
-        counted = sum(math.prod(graph.shape(index)) for index in parameters)
-        size_bytes = sum(graph.size_bytes(index) for index in parameters)
+        graphs = _graphs(read)
+        rows = graphs[0].rows()
+        parameters = {buffer: sizes for graph in graphs for buffer, sizes in graph.parameters().items()}
     except _DAMAGE as error:
         raise ModelLoadError(f"model {read.name} is damaged: {error}") from error
     return ModelInfo(
         name=read.name,
         sha256=read.sha256,
         size_bytes=read.size_bytes,
+        weights=read.weights,
         inputs=inputs,
         outputs=outputs,
-        parameters=counted,
-        parameter_bytes=size_bytes,
+        parameters=sum(elements for elements, _ in parameters.values()),
+        parameter_bytes=sum(size_bytes for _, size_bytes in parameters.values()),
         ops=schema.frame(rows, schema.OPS),
     )
 
@@ -81,27 +87,32 @@ def _verified(model: Model) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     return session.inputs, session.outputs
 
 
+def _graphs(model: Model) -> list["_Graph"]:
+    from ai_edge_litert import schema_py_generated as tflite
+
+    flat = tflite.ModelT.InitFromPackedBuf(model.content, 0)
+    return [_Graph(model.name, flat, subgraph) for subgraph in flat.subgraphs]
+
+
 class _Graph:
-    """The first subgraph of a model's flatbuffer."""
+    """One subgraph of a model's flatbuffer."""
 
-    def __init__(self, model: Model) -> None:
-        from ai_edge_litert import schema_py_generated as tflite
-
-        self._model = model
-        self._flat = tflite.ModelT.InitFromPackedBuf(model.content, 0)
-        self._graph = self._flat.subgraphs[0]
+    def __init__(self, name: str, flat: Any, subgraph: Any) -> None:
+        self._name, self._flat, self._graph = name, flat, subgraph
         self.constants = [index for index in range(len(self._graph.tensors)) if self._is_constant(index)]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the OPS records, in order of execution."""
         return [self._row(place, op) for place, op in enumerate(self._operators())]
 
-    def parameters(self) -> list[int]:
-        """Return the constants that are weights or biases: all but the axes, paddings and shapes that ops read."""
-        shaping = {
-            int(index) for op in self._operators() if self._type(op) in _SHAPING for index in _indices(op.inputs)[1:]
+    def parameters(self) -> dict[int, tuple[int, int]]:
+        """Return elements and bytes of the weights and biases, all constants but the shaping ones, by their buffer."""
+        shaping = {index for op in self._operators() for index in self._shaping(op)}
+        return {
+            self._graph.tensors[index].buffer: (math.prod(self.shape(index)), self.size_bytes(index))
+            for index in self.constants
+            if index not in shaping
         }
-        return [index for index in self.constants if index not in shaping]
 
     def shape(self, index: int) -> tuple[int, ...]:
         """Return the shape of a tensor; () for a scalar."""
@@ -113,15 +124,19 @@ class _Graph:
         return math.prod(self.shape(index)) * _BITS.get(self._dtype(index), 0) // 8
 
     def _operators(self) -> list[Any]:
-        operators = self._graph.operators
-        return [] if operators is None else list(operators)
+        return _listed(self._graph.operators)
+
+    def _shaping(self, op: Any) -> list[int]:
+        # by place in the operator's own list, in which -1 keeps the place of an input that was left out
+        places = _SHAPING.get(self._type(op), ())
+        return [int(index) for place, index in enumerate(_listed(op.inputs)) if place in places]
 
     def _row(self, place: int, op: Any) -> dict[str, Any]:
         reads, writes = _indices(op.inputs), _indices(op.outputs)
         constants = [index for index in reads if index in self.constants]
         moved = [index for index in reads + writes if index not in self.constants]
         return {
-            "model": self._model.name,
+            "model": self._name,
             "op": place,
             "type": self._type(op),
             "shape": "x".join(map(str, self.shape(writes[0]))) if writes else None,
@@ -168,14 +183,20 @@ _DEPTH: dict[str, Callable[[list[tuple[int, ...]]], int]] = {
     "BATCH_MATMUL": lambda shapes: shapes[0][-1],
     "TRANSPOSE_CONV": lambda shapes: math.prod(shapes[1][:3]),
 }
-#: Operators whose second and further inputs say how to arrange the first: axes, paddings, shapes.
-_SHAPING = frozenset(
-    {
-        "ARG_MAX", "ARG_MIN", "BROADCAST_TO", "EXPAND_DIMS", "MEAN", "MIRROR_PAD", "PAD", "REDUCE_MAX", "REDUCE_MIN",
-        "REDUCE_PROD", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SPACE_TO_BATCH_ND", "SQUEEZE",
-        "STRIDED_SLICE", "SUM", "TILE", "TRANSPOSE",
-    }
-)  # fmt: skip
+#: The places of the inputs that say how to arrange the others: axes, paddings, shapes, indices, counts.
+_SHAPING: dict[str, tuple[int, ...]] = {
+    "ARG_MAX": (1,), "ARG_MIN": (1,), "BATCH_TO_SPACE_ND": (1, 2), "BROADCAST_ARGS": (0, 1), "BROADCAST_TO": (1,),
+    "CONV_3D_TRANSPOSE": (0,), "CUMSUM": (1,), "DILATE": (1, 2), "DYNAMIC_UPDATE_SLICE": (2,), "EMBEDDING_LOOKUP": (0,),
+    "EXPAND_DIMS": (1,), "FILL": (0,), "GATHER": (1,), "GATHER_ND": (1,), "MEAN": (1,), "MIRROR_PAD": (1,),
+    "MULTINOMIAL": (1,), "ONE_HOT": (0, 1), "PAD": (1,), "PADV2": (1, 2), "RANDOM_STANDARD_NORMAL": (0,),
+    "RANDOM_UNIFORM": (0,), "RANGE": (0, 1, 2), "REDUCE_ALL": (1,), "REDUCE_ANY": (1,), "REDUCE_MAX": (1,),
+    "REDUCE_MIN": (1,), "REDUCE_PROD": (1,), "RESHAPE": (1,), "RESIZE_BILINEAR": (1,), "RESIZE_NEAREST_NEIGHBOR": (1,),
+    "REVERSE_SEQUENCE": (1,), "REVERSE_V2": (1,), "RFFT2D": (1,), "SCATTER_ND": (0, 2), "SEGMENT_SUM": (1,),
+    "SLICE": (1, 2), "SPACE_TO_BATCH_ND": (1, 2), "SPARSE_TO_DENSE": (0, 1), "SPLIT": (0,), "SPLIT_V": (1, 2),
+    "STRIDED_SLICE": (1, 2, 3), "SUM": (1,), "TILE": (1,), "TOPK_V2": (1,), "TRANSPOSE": (1,), "TRANSPOSE_CONV": (0,),
+    "UNSORTED_SEGMENT_MAX": (1, 2), "UNSORTED_SEGMENT_MIN": (1, 2), "UNSORTED_SEGMENT_PROD": (1, 2),
+    "UNSORTED_SEGMENT_SUM": (1, 2),
+}  # fmt: skip
 _UNKNOWN_MACS = frozenset(
     {
         "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "CALL", "CONV_3D_TRANSPOSE", "DELEGATE", "IF",
@@ -186,8 +207,12 @@ _UNKNOWN_MACS = frozenset(
 
 
 def _indices(vector: Any) -> list[int]:
-    # -1 stands for an optional input that was left out; a vector without elements may be absent
-    return [] if vector is None else [int(index) for index in vector if index >= 0]
+    # -1 stands for an optional input that was left out
+    return [int(index) for index in _listed(vector) if index >= 0]
+
+
+def _listed(vector: Any) -> list[Any]:
+    return [] if vector is None else list(vector)  # one without elements may be absent
 
 
 @cache

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -37,8 +37,8 @@ class LiteRTDevice:
 
     def load(self, model: Model, *, threads: int, batch: int) -> "LiteRTSession":
         """Load a TFLite model and set its batch. Raises ModelLoadError."""
-        interpreter = open_interpreter(model, threads=threads, resolver=self.resolver)
         with _stderr_collected() as said:
+            interpreter = _opened(model, threads, self.resolver)
             try:
                 _set_batch(interpreter, batch)
                 interpreter.allocate_tensors()
@@ -104,23 +104,27 @@ def open_interpreter(model: Model, *, threads: int, resolver: str) -> Any:
 
     Raises ModelLoadError for what is no whole TFLite model, DeviceUnavailableError where LiteRT cannot be imported.
     """
+    with _stderr_collected():
+        return _opened(model, threads, resolver)
+
+
+def _opened(model: Model, threads: int, resolver: str) -> Any:
     if model.content[4:8] != _IDENTIFIER:
         raise ModelLoadError(
             f"model {model.name} is not a TFLite file: its bytes 4 to 8 are not {_IDENTIFIER.decode()}"
         )
     interpreter_class, resolvers = _litert()
-    with _stderr_collected():
-        try:
-            return interpreter_class(
-                model_content=model.content,
-                num_threads=threads,
-                experimental_op_resolver_type=resolvers[resolver],
-            )
-        except (ValueError, RuntimeError) as error:
-            why = _one_line(error)
-            if "Didn't find op" in why:
-                raise _lacks_operator(model, why) from error
-            raise ModelLoadError(f"model {model.name} is damaged or truncated: {why}") from error
+    try:
+        return interpreter_class(
+            model_content=model.content,
+            num_threads=threads,
+            experimental_op_resolver_type=resolvers[resolver],
+        )
+    except (ValueError, RuntimeError) as error:
+        why = _one_line(error)
+        if "Didn't find op" in why:
+            raise _lacks_operator(model, why) from error
+        raise ModelLoadError(f"model {model.name} is damaged or truncated: {why}") from error
 
 
 def _litert() -> tuple[Any, Any]:
@@ -132,13 +136,18 @@ def _litert() -> tuple[Any, Any]:
 
 
 def _set_batch(interpreter: Any, batch: int) -> None:
+    """Resize the inputs to `batch` samples; a batch of 1 leaves the model as its file has it."""
     for detail in interpreter.get_input_details():
-        shape = [int(size) for size in detail["shape"]]
-        if not shape:
-            if batch > 1:
-                raise ValueError(f"input {detail['name']} is a scalar and has no batch")
-        elif shape[0] != batch or -1 in detail["shape_signature"]:
-            interpreter.resize_tensor_input(detail["index"], [batch, *shape[1:]])
+        name, shape = detail["name"], [int(size) for size in detail["shape"]]
+        signature = [int(size) for size in detail["shape_signature"]] or shape
+        if -1 in signature[1:]:
+            raise ValueError(f"input {name} has the shape {tuple(signature)}: fix all but the first when converting it")
+        if batch == 1 and signature == shape:
+            continue
+        if batch > 1 and signature[:1] not in ([1], [-1], [batch]):
+            what = f"has the shape {tuple(shape)}" if shape else "is a scalar"
+            raise ValueError(f"input {name} {what} and no batch of 1 to enlarge")
+        interpreter.resize_tensor_input(detail["index"], [batch, *shape[1:]])
 
 
 def _refusal(model: Model, batch: int, error: Exception, said: list[str]) -> ModelLoadError:
@@ -177,19 +186,25 @@ def _stderr_collected() -> Iterator[Callable[[], list[str]]]:
     Yields a function that returns the lines so far. At the end they go to the log at DEBUG, so that a report or a pipe
     is not sprinkled with them.
     """
-    with _STDERR_LOCK, tempfile.TemporaryFile() as collected:
-
-        def lines() -> list[str]:
-            collected.seek(0)
-            return collected.read().decode(errors="replace").splitlines()
-
-        sys.stderr.flush()
-        saved = os.dup(2)
-        os.dup2(collected.fileno(), 2)
+    with _STDERR_LOCK:
         try:
-            yield lines
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            for line in lines():
-                _LOG.debug("LiteRT: %s", line)
+            saved = os.dup(2)
+        except OSError:  # it is closed, so nothing can be said there
+            yield list
+            return
+        with tempfile.TemporaryFile() as collected:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(collected.fileno(), 2)
+            try:
+                yield lambda: _lines(collected)
+            finally:
+                os.dup2(saved, 2)
+                os.close(saved)
+                for line in _lines(collected):
+                    _LOG.debug("LiteRT: %s", line)
+
+
+def _lines(collected: IO[bytes]) -> list[str]:
+    collected.seek(0)
+    return collected.read().decode(errors="replace").splitlines()

@@ -4,24 +4,17 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
-from typing import Protocol
 
 from tpukit.clock import Clock
 from tpukit.errors import DeviceError
 from tpukit.inference._scenarios import Bounds, Scenario
 from tpukit.inference._types import Query
+from tpukit.interrupts import Cancel
 
 #: Called between queries with the share of the run that is done, 0 to 1.
 Progress = Callable[[float], None]
 
 _REPORT_EVERY_NS = 250_000_000
-
-
-class Cancel(Protocol):
-    """What can ask a run to stop; a `threading.Event` does."""
-
-    def is_set(self) -> bool:
-        """Return whether to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """A model file and its identity."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tpukit import paths
@@ -11,12 +13,23 @@ from tpukit.workloads import bundled_models
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model's file; its identity is `sha256`, its `name` is for people. `data` is the bundled test archive."""
+    """A model's file; its identity is `sha256`, its `name` is for people.
+
+    `data` is the bundled test archive, `trained` says whether its weights mean anything, None where nobody knows.
+    """
 
     name: str
     content: bytes = field(repr=False)
     sha256: str
     data: Path | None = None
+    trained: bool | None = None
+
+    @property
+    def weights(self) -> str:
+        """What is known of its weights, for people."""
+        if self.trained is None:
+            return "not known"
+        return "trained" if self.trained else "untrained: latency only"
 
     @property
     def size_bytes(self) -> int:
@@ -36,21 +49,55 @@ def read_model(model: str | Path | Model) -> Model:
         return model
     bundled = bundled_models().get(model) if isinstance(model, str) else None
     if bundled:
-        return _read(bundled.name, bundled.path, data=bundled.data)
-    path = Path(model).expanduser()
-    if isinstance(model, str) and path.name == model and not path.suffix and not path.exists():
+        return replace(_read(bundled.name, bundled.path, data=bundled.data), trained=bundled.trained)
+    path = _expanded(model)
+    if isinstance(model, str) and path.name == model and not path.suffix and not _exists(path):
         raise UnknownNameError("model", model, bundled_models())
-    # names are shown, stored and sent as UTF-8
-    return _read("".join(each if each.isprintable() else "?" for each in path.stem), path, data=None)
+    return _read(paths.printable(path.stem), path, data=None)
+
+
+def read_models(models: Iterable[str | Path | Model]) -> list[Model]:
+    """Return the models, read as by `read_model`; different files of one name bear the first of their sha256 too.
+
+    >>> [model.name for model in read_models(["digits_cnn_int8", "digits_cnn_float32"])]
+    ['digits_cnn_int8', 'digits_cnn_float32']
+    """
+    read = [read_model(model) for model in models]
+    files: dict[str, set[str]] = {}
+    for model in read:
+        files.setdefault(model.name, set()).add(model.sha256)
+    return [
+        replace(model, name=f"{model.name}@{model.sha256[:8]}") if len(files[model.name]) > 1 else model
+        for model in read
+    ]
+
+
+def _expanded(model: str | Path) -> Path:
+    try:
+        return Path(model).expanduser()
+    except RuntimeError as error:
+        raise ModelLoadError(f"cannot read model {paths.printable(model)}: {paths.NO_HOME}") from error
+
+
+def _exists(path: Path) -> bool:
+    with _readable(path):
+        return path.exists()
 
 
 def _read(name: str, path: Path, *, data: Path | None) -> Model:
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise ModelLoadError(f"model {path} is no regular file: expected a .tflite file")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelLoadError(f"cannot read model {path}: {paths.reason(error)}") from error
+    with _readable(path):
+        is_odd = path.exists() and not (path.is_file() or path.is_dir())
+        content = b"" if is_odd else path.read_bytes()  # a pipe would be waited for
+    if is_odd:
+        raise ModelLoadError(f"model {paths.printable(path)} is no regular file: expected a .tflite file")
     if not content:
-        raise ModelLoadError(f"model {path} is empty: expected a .tflite file")
+        raise ModelLoadError(f"model {paths.printable(path)} is empty: expected a .tflite file")
     return Model(name=name, content=content, sha256=hashlib.sha256(content).hexdigest(), data=data)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"cannot read model {paths.printable(path)}: {paths.reason(error)}") from error

@@ -34,13 +34,16 @@ SCENARIOS = {scenario.name: scenario for scenario in (SINGLE_STREAM, OFFLINE)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """A phase of a run lasts at least `duration_ns` and at least `min_queries`."""
+    """A phase of a run lasts at least `duration_ns` and at least `min_queries`, but ends at `max_queries`."""
 
     duration_ns: int
     min_queries: int
+    max_queries: int
 
     def share(self, elapsed_ns: int, queries: int) -> float:
         """Return how much of the phase is done, 1 when it may end."""
+        if queries >= self.max_queries:
+            return 1.0
         return min(1.0, elapsed_ns / self.duration_ns, queries / self.min_queries)
 
     def block(self, elapsed_ns: int, queries: int) -> int:
@@ -49,29 +52,35 @@ class Bounds:
             return 1
         query_ns = max(1, elapsed_ns // queries)
         left = max((self.duration_ns - elapsed_ns) // query_ns, self.min_queries - queries)
-        return int(max(1, min(_BLOCK_NS // query_ns, left)))
+        return int(max(1, min(_BLOCK_NS // query_ns, left, self.max_queries - queries)))
 
 
-def steady(*, duration_s: float, min_queries: int) -> Bounds:
-    """Return the bounds of the measured phase."""
-    return Bounds(duration_ns=max(1, round(duration_s * 1e9)), min_queries=min_queries)
+def steady(*, duration_s: float, min_queries: int, max_queries: int) -> Bounds:
+    """Return the bounds of the measured phase; `max_queries` is what there is memory for."""
+    return Bounds(duration_ns=max(1, round(duration_s * 1e9)), min_queries=min_queries, max_queries=max_queries)
 
 
-def warmup(*, duration_s: float) -> Bounds:
+def warmup(*, duration_s: float, max_queries: int) -> Bounds:
     """Return the bounds of the warm-up: a tenth of the run, a second at most, and three queries at least."""
     share_ns = round(duration_s * 1e9 * _WARMUP_SHARE)
-    return Bounds(duration_ns=max(1, min(share_ns, _WARMUP_MAX_NS)), min_queries=_WARMUP_MIN_QUERIES)
+    return Bounds(
+        duration_ns=max(1, min(share_ns, _WARMUP_MAX_NS)), min_queries=_WARMUP_MIN_QUERIES, max_queries=max_queries
+    )
 
 
 def judge(*, bounds: Bounds, steady_ns: int, queries: int, cut_short: bool, failure: str | None) -> tuple[str, ...]:
     """Return why a run does not count; nothing where it is VALID."""
     reasons = []
+    counted = f"{queries} {'query' if queries == 1 else 'queries'}"
     if cut_short:
-        reasons.append(f"cut short after {queries} queries")
+        reasons.append(f"cut short after {counted}")
     if failure:
-        reasons.append(f"failed after {queries} queries: {failure}")
-    if queries < bounds.min_queries:
-        reasons.append(f"{queries} queries, {bounds.min_queries} asked for")
-    if steady_ns < bounds.duration_ns:
+        reasons.append(f"failed after {counted}: {failure}")
+    few, brief = queries < bounds.min_queries, steady_ns < bounds.duration_ns
+    if (few or brief) and queries >= bounds.max_queries:
+        reasons.append("memory holds no more queries: ask for a shorter run")
+    if few:
+        reasons.append(f"{counted}, {bounds.min_queries} asked for")
+    if brief:
         reasons.append(f"lasted {steady_ns / 1e9:.3g} s, {bounds.duration_ns / 1e9:.3g} s asked for")
     return tuple(reasons)

@@ -93,6 +93,7 @@ def accuracy_columns(found: Accuracy | None) -> dict[str, float]:
 class Surroundings:
     """How busy the machine was: load average before the run, CPU use before and after it, its length."""
 
+    threads: int
     cores: int
     processors: int
     load_average: float
@@ -107,11 +108,18 @@ class Surroundings:
         own = self.after.own_s - self.before.own_s
         return max(0.0, everybody - own) / self.wall_s if self.wall_s > 0 else 0.0
 
+    @property
+    def others_load(self) -> float:
+        """Load average before the run, less all that this process can have added to it in that minute."""
+        return self.load_average - min(self.before.own_s / 60, self.cores)
+
 
 def instability(samples: pd.DataFrame, row: Mapping[str, Any], around: Surroundings) -> tuple[str, ...]:
     """Return why the numbers of a run may not repeat; nothing where nothing speaks against them."""
     found = []
-    if around.load_average > around.processors:
+    if around.threads > around.cores:
+        found.append(f"{around.threads} threads on {around.cores} {'core' if around.cores == 1 else 'cores'}")
+    if around.others_load > around.processors:
         found.append(f"load average {around.load_average:.1f} on {around.processors} cores before the run")
     if around.others_cores > _OTHERS_SHARE * around.cores:
         found.append(f"other processes kept {around.others_cores:.1f} of {around.cores} cores busy")

@@ -73,7 +73,10 @@ class Device(Protocol):
         """Return what executes the model, with its version; raises DeviceUnavailableError where it is not usable."""
 
     def load(self, model: Model, *, threads: int, batch: int) -> Session:
-        """Load the model. Raises ModelLoadError where the device cannot take it, or not with this batch."""
+        """Load the model; a batch of 1 is the model as its file has it, a larger one resizes its inputs' first axis.
+
+        Raises ModelLoadError where the device cannot take it, or not with this batch.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +93,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.scenario not in SCENARIOS:
             raise UnknownNameError("scenario", self.scenario, SCENARIOS)
-        if not (math.isfinite(self.duration_s) and 0 < self.duration_s <= _MAX_DURATION_S):
+        # a NaN is not between anything
+        is_number = isinstance(self.duration_s, int | float) and not isinstance(self.duration_s, bool)
+        if not is_number or not 0 < self.duration_s <= _MAX_DURATION_S:
             raise ConfigError(
-                f"duration is {self.duration_s} s: expected a number of seconds above 0, up to {_MAX_DURATION_S:g}"
+                f"duration is {self.duration_s!r} s: expected a number of seconds above 0, up to {_MAX_DURATION_S:g}"
             )
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)

@@ -5,13 +5,13 @@
 
 import itertools
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tpukit import schema
+from tpukit.clock import SystemClock
 from tpukit.history import History
 
 
@@ -28,7 +28,7 @@ def tables(run_id: str, queries: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     }
     about = {"run_id": run_id, "model": "scripted", "device": "none"}
     return (
-        schema.frame([about | {"started": datetime.now(UTC)}], schema.RUNS),
+        schema.frame([about | {"started": SystemClock().utc()}], schema.RUNS),
         schema.frame(samples, schema.SAMPLES),
         schema.frame([about | {"n": queries}], schema.RESULTS),
     )

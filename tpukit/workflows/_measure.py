@@ -23,12 +23,12 @@ from tpukit.inference import (
     Settings,
     benchmark,
     get_device,
-    read_model,
+    read_models,
 )
+from tpukit.interrupts import interruptible
 from tpukit.workloads import Data
 
 _BASELINE_SHARE = 0.1
-_BASELINE_QUERIES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +46,21 @@ class Measured:
 
     `results` is a RESULTS table with one row for each cell asked for, `baselines` one with those of the baseline runs.
     A cell that could not be measured is a row without a run_id, INVALID, with its reason. `cut_short` says that
-    somebody stopped the sweep, `not_stored` why history lacks its last run and where that was put instead.
+    somebody stopped the sweep, `not_stored` why history lacks its last run and where that was put instead,
+    `not_measured` names the cells that were left out for either.
     """
 
     results: pd.DataFrame
     baselines: pd.DataFrame
     cut_short: bool
     not_stored: str | None
+    not_measured: tuple[str, ...]
+
+    def everything(self) -> pd.DataFrame:
+        """Return the RESULTS of all runs, each model's baseline before its cells."""
+        both = schema.concat([self.baselines, self.results], schema.RESULTS)
+        order = {model: place for place, model in enumerate(dict.fromkeys(both["model"]))}
+        return both.sort_values("model", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
 def measure(  # noqa: PLR0913 the axes of a sweep, each named by the caller
@@ -73,20 +81,24 @@ def measure(  # noqa: PLR0913 the axes of a sweep, each named by the caller
 ) -> Measured:
     """Measure every combination and store each run as soon as it ends.
 
-    Before a model's cells, `baseline` runs it on one thread for a tenth of the time, so that every number has its
-    baseline from the same sweep; None leaves that out. A cell that cannot be measured becomes a row, and the sweep
-    goes on; Ctrl-C, `cancel` or a store that fails end it, and what was measured is returned.
+    Before a model's cells, `baseline` runs it on one thread for a tenth of the time and `min_queries` at least, so that
+    every number has its baseline from the same sweep; None leaves that out. A cell that cannot be measured becomes a
+    row, and the sweep goes on; Ctrl-C, `cancel` or a store that fails end it, and what was measured is returned. Models
+    of one name are told apart by their sha256.
 
     Raises ConfigError, UnknownNameError, ModelLoadError and StorageError for what can be known before measuring.
     """
-    _check_axes(model=models, device=devices, scenario=scenarios, threads=threads)
-    for scenario, count in product(scenarios, threads):
-        Settings(
-            scenario=scenario, duration_s=duration_s, min_queries=min_queries, threads=count, batch=batch, seed=seed
-        )
-    on = [get_device(device) for device in devices]
+    read, on = check_sweep(
+        models,
+        devices=devices,
+        scenarios=scenarios,
+        threads=threads,
+        batch=batch,
+        duration_s=duration_s,
+        min_queries=min_queries,
+        seed=seed,
+    )
     against = None if baseline is None else get_device(baseline)
-    read = [read_model(model) for model in models]
     history.check()
     cells: list[_Cell] = []
     for model in read:
@@ -99,19 +111,36 @@ def measure(  # noqa: PLR0913 the axes of a sweep, each named by the caller
             for n in threads
         ]
     sweep = _Sweep(history=history)
-    with sweep.interruptible():
+    with interruptible(cancel) as stop, sweep.ended_by_hand():
         for at, cell in enumerate(cells):
-            sweep.add(cell, _run(cell, _ticker(progress, cells, at), batch=batch, seed=seed, data=data, cancel=cancel))
-            sweep.cut_short |= at + 1 < len(cells) and bool(cancel and cancel.is_set())
+            sweep.add(cell, _run(cell, _ticker(progress, cells, at), batch=batch, seed=seed, data=data, cancel=stop))
+            sweep.cut_short |= at + 1 < len(cells) and stop.is_set()
             if sweep.cut_short or sweep.not_stored:
                 break
-    return sweep.measured()
+    done = len(sweep.results) + len(sweep.baselines)
+    return sweep.measured(not_measured=tuple(cell.label for cell in cells[done:]))
 
 
-def _check_axes(**axes: Sequence[Any]) -> None:
-    for name, axis in axes.items():
+def check_sweep(
+    models: Sequence[str | Path | Model],
+    *,
+    devices: Sequence[str | Device],
+    scenarios: Sequence[str],
+    threads: Sequence[int],
+    duration_s: float,
+    batch: int = 1,
+    min_queries: int = 100,
+    seed: int = 0,
+) -> tuple[list[Model], list[Device]]:
+    """Return a sweep's models and devices, or raise what `measure` would raise for its arguments."""
+    for name, axis in {"model": models, "device": devices, "scenario": scenarios, "threads": threads}.items():
         if not axis:
             raise ConfigError(f"no {name} was given: name at least one")
+    for scenario, count in product(scenarios, threads):
+        Settings(
+            scenario=scenario, duration_s=duration_s, min_queries=min_queries, threads=count, batch=batch, seed=seed
+        )
+    return read_models(models), [get_device(device) for device in devices]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +167,7 @@ def _baseline_cell(model: Model, device: Device, duration_s: float, min_queries:
         scenario="single_stream",
         threads=1,
         seconds=duration_s * _BASELINE_SHARE,
-        queries=min(min_queries, _BASELINE_QUERIES),
+        queries=min_queries,
         is_baseline=True,
     )
 
@@ -181,8 +210,8 @@ class _Sweep:
     not_stored: str | None = None
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Take a Ctrl-C between two cells, or before a cell measured anything, for the end of the sweep."""
+    def ended_by_hand(self) -> Iterator[None]:
+        """Take a KeyboardInterrupt, which is the second Ctrl-C, for the end of the sweep."""
         try:
             yield
         except KeyboardInterrupt:
@@ -200,13 +229,14 @@ class _Sweep:
         self.cut_short |= outcome.cut_short
         self._store(outcome, schema.frame([row], schema.RESULTS))
 
-    def measured(self) -> Measured:
+    def measured(self, *, not_measured: tuple[str, ...]) -> Measured:
         """Return the tables."""
         return Measured(
             results=schema.frame(self.results, schema.RESULTS),
             baselines=schema.frame(self.baselines, schema.RESULTS),
             cut_short=self.cut_short,
             not_stored=self.not_stored,
+            not_measured=not_measured,
         )
 
     def _against_baseline(self, cell: _Cell, outcome: BenchmarkResult) -> dict[str, Any]:
@@ -215,14 +245,17 @@ class _Sweep:
         base = next((row for row in reversed(self.baselines) if row["model"] == cell.model.name), None)
         if base is None:
             return {}
-        if base["n"] == 0:
-            return {"baseline": f"none: {base['device']} failed: {base['reasons']}"}
+        if base["verdict"] == INVALID:
+            reason = f"no baseline, {base['device']} failed: {base['reasons']}"
+            said = outcome.summary["reasons"].item()
+            return {"baseline": f"none: {base['device']} failed", "reasons": "; ".join(filter(None, (said, reason)))}
         scenario = SCENARIOS[cell.scenario]
         metric = scenario.metric
         value, reference = float(outcome.summary[metric].iloc[0]), float(base[metric])
         return {
-            "baseline": f"{base['device']}, 1 thread, {metric}",
+            "baseline": f"{base['device']}, 1 thread",
             "baseline_value": reference,
+            **({"baseline_lo": base["p50_lo_s"], "baseline_hi": base["p50_hi_s"]} if metric == "p50_s" else {}),
             "speedup": reference / value if scenario.lower_is_better else value / reference,
         }
 

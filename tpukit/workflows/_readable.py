@@ -13,7 +13,8 @@ from tpukit import schema
 def readable(results: pd.DataFrame) -> pd.DataFrame:
     """Return a table of text with one row for each row of RESULTS, for a terminal or a report.
 
-    Latencies are in milliseconds with three digits; the interval of p99 follows it; what was not measured is empty.
+    Latencies are in milliseconds with three digits; the interval of p99 follows it; what was not measured is empty. A
+    verdict with warnings bears the word unstable.
 
     >>> row = {"model": "a", "device": "cpu", "verdict": "VALID", "p50_s": 0.00123456}
     >>> readable(schema.frame([row], schema.RESULTS))["p50 ms"].item()
@@ -41,40 +42,72 @@ def said_once(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, pd.Data
 
 
 def notes(results: pd.DataFrame) -> pd.DataFrame:
-    """Return what is to be said of the runs of a RESULTS table: columns `runs` and `note`.
+    """Return what is to be said of the runs of a RESULTS table: columns `runs`, `first` and `note`.
 
-    Reasons and warnings that differ in their numbers alone are one row, with the first of them as example.
+    Reasons and warnings that differ in their numbers alone are one row, with the first of them, and its run, as
+    example.
 
-    >>> row = {"model": "a", "warnings": "unstable: load average 3.1 on 2 cores"}
+    >>> row = {"model": "a", "device": "cpu", "threads": 2, "warnings": "unstable: load average 3.1 on 2 cores"}
     >>> notes(schema.frame([row, row], schema.RESULTS)).to_numpy().tolist()
-    [[2, 'unstable: load average 3.1 on 2 cores']]
+    [[2, 'a cpu 2', 'unstable: load average 3.1 on 2 cores']]
     """
-    table = schema.check(results, schema.RESULTS)
-    said = [
-        note
-        for column, prefix in (("reasons", "INVALID: "), ("warnings", ""))
-        for text in table[column].dropna()
-        for note in [prefix + part for part in text.split("; ") if part]
-    ]
-    examples = {_numberless(note): note for note in reversed(said)}
-    kinds = Counter(map(_numberless, said))
-    return pd.DataFrame(
-        [{"runs": runs, "note": examples[kind]} for kind, runs in kinds.items()], columns=["runs", "note"]
-    )
+    rows = schema.check(results, schema.RESULTS).to_dict("records")
+    said = [(_run(row), note) for part in (_reasons, _warnings) for row in rows for note in part(row)]
+    examples = {_numberless(note): (run, note) for run, note in reversed(said)}
+    kinds = Counter(_numberless(note) for _, note in said)
+    return pd.DataFrame([(runs, *examples[kind]) for kind, runs in kinds.items()], columns=["runs", "first", "note"])
+
+
+def phases(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of text: how long each run took to load, for its first inference, to warm up, in steady state.
+
+    >>> row = {"model": "a", "load_s": 0.0021, "first_s": 0.0105, "warmup_s": 0.3, "steady_s": 3.0}
+    >>> phases(schema.frame([row], schema.RESULTS))["load ms"].item()
+    '2.10'
+    """
+    rows = schema.check(results, schema.RESULTS).to_dict("records")
+    return pd.DataFrame([_settings(row) | _phases(row) for row in rows], dtype="str")
+
+
+def _phases(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {
+        "load ms": _number(row["load_s"], 1e3),
+        "first inference ms": _number(row["first_s"], 1e3),
+        "warm-up ms": _number(row["warmup_s"], 1e3),
+        "warm-up queries": _text(row["warmup_queries"]),
+        "steady state ms": _number(row["steady_s"], 1e3),
+        "queries": _text(row["n"]),
+    }
+
+
+def _reasons(row: Mapping[Hashable, object]) -> list[str]:
+    reasons = _text(row["reasons"])
+    if not reasons:
+        return []
+    return [reasons if row["verdict"] == "VALID" else f"INVALID: {reasons}"]
+
+
+def _warnings(row: Mapping[Hashable, object]) -> list[str]:
+    return [part for part in _text(row["warnings"]).split("; ") if part]
+
+
+def _run(row: Mapping[Hashable, object]) -> str:
+    """Name a run by its settings."""
+    return " ".join(filter(None, _settings(row).values()))
 
 
 def _numberless(note: str) -> str:
-    return re.sub(r"[-+]?\d[\d.]*", "#", note)
+    return re.sub(r"(?<![\w.])[-+]?\d[\d.]*(?!\w)", "#", note)  # the digits of a model's name are no number
+
+
+def _settings(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {name: _text(row[name]) for name in ("model", "device", "scenario", "threads")}
 
 
 def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
-    return {
-        "model": _text(row["model"]),
-        "device": _text(row["device"]),
-        "scenario": _text(row["scenario"]),
-        "threads": _text(row["threads"]),
+    return _settings(row) | {
         "batch": _text(row["batch"]),
-        "verdict": _text(row["verdict"]),
+        "verdict": _text(row["verdict"]) + (", unstable" if _warnings(row) else ""),
         "queries": _text(row["n"]),
         "p50 ms": _number(row["p50_s"], 1e3),
         "p90 ms": _number(row["p90_s"], 1e3),
