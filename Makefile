@@ -16,7 +16,7 @@ test: .venv/.with-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --cov
 	$(MAKE) check-notebooks
 
 lab: .venv/.with-tests

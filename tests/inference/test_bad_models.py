@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.inference import _models
-from tpukit.errors import ModelLoadError
+from tpukit.errors import ModelLoadError, UnknownNameError
 from tpukit.inference import Model, benchmark, inspect_model, read_model
 
 TRY = """
@@ -164,3 +164,8 @@ def test_identity_is_of_the_content_and_not_of_the_name(model_file: Callable[...
         read_model(model_file("dense", name=name, seed=seed)) for name, seed in [("a", 0), ("b", 0), ("c", 1)]
     )
     assert one.sha256 == same.sha256 != other.sha256
+
+
+def test_no_name_at_all_is_unknown() -> None:
+    with pytest.raises(UnknownNameError, match=r"^unknown model '': choose one of autoencoder_int8, "):
+        read_model("")

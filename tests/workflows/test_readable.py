@@ -86,7 +86,7 @@ def test_nothing_to_say_is_an_empty_table() -> None:
 def test_an_unstable_run_is_marked_and_its_note_names_it() -> None:
     table = schema.frame([ROW, ROW | {"threads": 4, "warnings": "unstable: 4 threads on 2 cores"}], schema.RESULTS)
     assert readable(table)["verdict"].tolist() == ["VALID", "VALID, unstable"]
-    assert notes(table)["first"].tolist() == ["m cpu single_stream 4"]
+    assert notes(table)["first"].tolist() == ["m cpu single_stream 4 threads"]
 
 
 def test_the_phases_of_a_run_stand_apart() -> None:

@@ -50,6 +50,8 @@ def read_model(model: str | Path | Model) -> Model:
     bundled = bundled_models().get(model) if isinstance(model, str) else None
     if bundled:
         return replace(_read(bundled.name, bundled.path, data=bundled.data), trained=bundled.trained)
+    if model == "":
+        raise UnknownNameError("model", model, bundled_models())
     path = _expanded(model)
     if isinstance(model, str) and path.name == model and not path.suffix and not _exists(path):
         raise UnknownNameError("model", model, bundled_models())

@@ -49,7 +49,7 @@ def notes(results: pd.DataFrame) -> pd.DataFrame:
 
     >>> row = {"model": "a", "device": "cpu", "threads": 2, "warnings": "unstable: load average 3.1 on 2 cores"}
     >>> notes(schema.frame([row, row], schema.RESULTS)).to_numpy().tolist()
-    [[2, 'a cpu 2', 'unstable: load average 3.1 on 2 cores']]
+    [[2, 'a cpu 2 threads', 'unstable: load average 3.1 on 2 cores']]
     """
     rows = schema.check(results, schema.RESULTS).to_dict("records")
     said = [(_run(row), note) for part in (_reasons, _warnings) for row in rows for note in part(row)]
@@ -93,7 +93,9 @@ def _warnings(row: Mapping[Hashable, object]) -> list[str]:
 
 def _run(row: Mapping[Hashable, object]) -> str:
     """Name a run by its settings."""
-    return " ".join(filter(None, _settings(row).values()))
+    threads = _text(row["threads"])
+    counted = f"{threads} thread{'' if threads == '1' else 's'}" if threads else ""
+    return " ".join(filter(None, (*(_text(row[name]) for name in ("model", "device", "scenario")), counted)))
 
 
 def _numberless(note: str) -> str:
