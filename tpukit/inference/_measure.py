@@ -84,7 +84,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stamps:
-    # array("q") is filled a third faster than a NumPy array, and takes a fifth of a list's memory
+    # array("q") takes a fifth of a list's memory
     starts: "array[int]"
     ends: "array[int]"
 
@@ -92,32 +92,44 @@ class _Stamps:
     def elapsed_ns(self) -> int:
         return self.ends[-1] - self.starts[0] if self.ends else 0
 
+    def extend(self, starts: list[int], ends: list[int]) -> None:
+        self.starts.extend(array("q", starts))
+        self.ends.extend(array("q", ends))
+
 
 def _one_by_one(query: Query, indices: Iterator[int], perf_ns: Callable[[], int], stamps: _Stamps) -> None:
-    start, end = stamps.starts.append, stamps.ends.append
-    for index in indices:
-        began = perf_ns()
-        try:
+    order = list(indices)
+    # by place into a list, not by append to the arrays: a model has thrown out of the cache whatever a stamp touches,
+    # and this touches least (a quarter less per query on a 4.5 us model)
+    block = [0] * (2 * len(order))
+    at = began = failed = 0
+    try:
+        for index in order:
+            began = perf_ns()
             query(index)
-        except DeviceError:
-            start(began)
-            raise
-        ended = perf_ns()
-        start(began)
-        end(ended)
+            block[at + 1] = perf_ns()
+            block[at] = began
+            at += 2
+    except DeviceError:
+        block[at], failed = began, 1
+        raise
+    finally:
+        stamps.extend(block[: at + failed : 2], block[1:at:2])
 
 
 def _waiting(query: Query, indices: Iterator[int], perf_ns: Callable[[], int], stamps: _Stamps) -> None:
-    start, end = stamps.starts.append, stamps.ends.append
+    order = list(indices)
+    ends = [0] * len(order)
+    at = failed = 0
     # every sample waits for the device, so one query starts when the last one ends: one stamp for both
     began = perf_ns()
-    for index in indices:
-        try:
+    try:
+        for index in order:
             query(index)
-        except DeviceError:
-            start(began)
-            raise
-        ended = perf_ns()
-        start(began)
-        end(ended)
-        began = ended
+            ends[at] = perf_ns()
+            at += 1
+    except DeviceError:
+        failed = 1
+        raise
+    finally:
+        stamps.extend([began, *ends[:at]][: at + failed], ends[:at])
