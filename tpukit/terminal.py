@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO, BAD = 1, 2
 
 # said once above the table where every row agrees
-_COMMON = ("device", "scenario", "threads", "batch", "verdict")
+_COMMON = ("device", "threads", "batch", "verdict")
 # left out, in this order, where the terminal is too narrow
 _LEAST_WANTED = ("p90 ms", "samples/s", "accuracy")
 _ENDLESS = 10_000
@@ -94,7 +94,7 @@ def show_measured(measured: "Measured", *, as_json: bool) -> int:
 
 def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = None) -> None:
     """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs."""
-    from tpukit.workflows import notes, readable
+    from tpukit.workflows import by_scenario, notes, readable
 
     if results.empty:
         typer.echo("no runs")
@@ -103,23 +103,20 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
     table["p99 ms"] = table["p99 ms"].str.partition(" ")[0]
     if started is not None:
         table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
-    for _, part in table.groupby("scenario", sort=False):
-        _show_scenario(part)
+    for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
+        typer.echo(shared)
+        _show_fitting(part)
     for runs, first, note in notes(results).itertuples(index=False):
         more = f" (and {runs - 1} more like it, with other numbers)" if runs > 1 else ""
         _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
 
 
-def _show_scenario(table: "pd.DataFrame") -> None:
-    from tpukit.workflows import said_once
-
-    shared, shown = said_once(table.drop(columns="queries"), _COMMON)
-    typer.echo(shared)
+def _show_fitting(table: "pd.DataFrame") -> None:
     for name in _LEAST_WANTED:
-        if _fits(shown):
+        if _fits(table):
             break
-        shown = shown.drop(columns=name, errors="ignore")
-    show(shown, as_json=False)
+        table = table.drop(columns=name, errors="ignore")
+    show(table, as_json=False)
 
 
 def show_model(info: "ModelInfo", *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tpukit import schema
 from tpukit.errors import SchemaError
-from tpukit.workflows import notes, phases, readable, said_once, significant
+from tpukit.workflows import by_scenario, notes, phases, readable, significant
 
 ROW = {
     "model": "m", "device": "cpu", "scenario": "single_stream", "threads": 2, "batch": 1, "verdict": "VALID", "n": 500,
@@ -37,14 +37,15 @@ def test_rows_keep_their_order_and_other_tables_are_refused() -> None:
             function(schema.frame([], schema.RUNS))
 
 
-def test_what_all_rows_share_is_said_once_and_empty_columns_are_left_out() -> None:
-    rows = [ROW, ROW | {"threads": 4, "accuracy": math.nan, "batch": None}]
+def test_what_all_rows_of_a_scenario_share_is_said_once_and_empty_columns_are_left_out() -> None:
+    rows = [ROW, ROW | {"threads": 4, "accuracy": math.nan, "batch": None}, {"model": "m", "scenario": "offline"}]
     both = readable(schema.frame([row | {"p90_s": math.nan} for row in rows], schema.RESULTS))
-    text, rest = said_once(both, ["device", "threads", "batch", "verdict"])
-    assert text == "device cpu, verdict VALID"
-    assert [name for name in both if name not in rest] == ["device", "verdict", "p90 ms"]
+    (text, rest), (offline, alone) = by_scenario(both, ["device", "threads", "batch", "verdict"])
+    assert text == "device cpu, scenario single_stream, verdict VALID"
+    assert [name for name in both if name not in rest] == ["device", "scenario", "verdict", "p90 ms"]
     assert rest["accuracy"].tolist() == ["0.956 of 540", ""]
-    assert said_once(readable(schema.frame([], schema.RESULTS)), ["device"])[0] == ""
+    assert (offline, alone.to_dict("list")) == ("scenario offline", {"model": ["m"]})
+    assert list(by_scenario(readable(schema.frame([], schema.RESULTS)), ["device"])) == []
 
 
 def test_notes_that_differ_in_numbers_alone_are_one() -> None:

@@ -6,10 +6,10 @@
 | `check_sweep(models, …)` | the same sweep's arguments, refused before anything is started |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
-| `said_once(table, columns)` | what all rows of such a table share, and the rest of it |
+| `by_scenario(table, columns)` | such a table in parts, what all rows of one share said once |
 """
 
 from tpukit.workflows._measure import Measured, Step, check_sweep, measure
-from tpukit.workflows._readable import notes, phases, readable, said_once, significant
+from tpukit.workflows._readable import by_scenario, notes, phases, readable, significant
 
-__all__ = ["Measured", "Step", "check_sweep", "measure", "notes", "phases", "readable", "said_once", "significant"]
+__all__ = ["Measured", "Step", "by_scenario", "check_sweep", "measure", "notes", "phases", "readable", "significant"]

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -23,22 +23,21 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([_row(row) for row in schema.check(results, schema.RESULTS).to_dict("records")], dtype="str")
 
 
-def said_once(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
-    """Return which of `columns` all rows of a `readable` table share, as text, and the table without them.
+def by_scenario(table: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each scenario of a `readable` table as text and table: which of `columns` all its rows share, and the rest.
 
-    Columns that are empty throughout are left out too.
+    The scenario is said in the text; columns that are empty throughout are left out.
 
-    >>> said_once(pd.DataFrame({"model": ["a", "b"], "device": "cpu", "accuracy": ""}, dtype="str"), ["device"])
-    ('device cpu',   model
-    0     a
-    1     b)
+    >>> rows = [{"model": model, "device": "cpu", "scenario": "offline"} for model in "ab"]
+    >>> for text, table in by_scenario(readable(schema.frame(rows, schema.RESULTS)), ["device"]):
+    ...     print(text, list(table), list(table["model"]))
+    device cpu, scenario offline ['model'] ['a', 'b']
     """
-    if table.empty:
-        return "", table
-    shared = [name for name in columns if table[name].nunique() == 1]
-    empty = [name for name in table if (table[name] == "").all()]
-    text = ", ".join(f"{name} {table[name].iloc[0]}" for name in shared if name not in empty)
-    return text, table.drop(columns=[*{*shared, *empty}])
+    for _, part in table.groupby("scenario", sort=False) if len(table) else ():
+        shared = [name for name in part if name in (*columns, "scenario") and part[name].nunique() == 1]
+        empty = [name for name in part if (part[name] == "").all()]
+        text = ", ".join(f"{name} {part[name].iloc[0]}" for name in shared if name not in empty)
+        yield text, part.drop(columns=[*{*shared, *empty}])
 
 
 def notes(results: pd.DataFrame) -> pd.DataFrame:
