@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,7 +253,10 @@ def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) ->
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         wait_until_busy(process)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 1
     (row,) = json.loads(out)["results"]
     assert row["verdict"] == "INVALID"
@@ -265,13 +269,20 @@ def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) ->
 
 
 @pytest.mark.fault
-def test_a_request_to_terminate_keeps_the_run_in_progress(private_home: Path) -> None:
-    """What `timeout` and CI send is treated as a Ctrl-C."""
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_a_request_to_terminate_keeps_the_run_in_progress(
+    ctrl_c: Any, private_home: Path, sigint_not_ignored: None
+) -> None:
+    """What `timeout` and CI send is treated as a Ctrl-C, also in a background job, which ignores Ctrl-C itself."""
+    signal.signal(signal.SIGINT, ctrl_c)
     command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--baseline", "none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         wait_until_busy(process)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        try:
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, err) == (1, "tpukit: stopped; what was measured is in the history\n")
     (verdict,) = History(private_home / "history.db").to_frame()["verdict"]
     assert verdict == "INVALID"

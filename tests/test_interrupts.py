@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tpukit.interrupts import interruptible
+from tpukit.interrupts import interruptible, terminate_as_interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,21 @@ def test_the_first_asks_and_the_second_raises() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_request_to_terminate_is_one_too_where_the_program_says_so() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    terminate_as_interrupt()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.is_set(), "a background job ignores Ctrl-C"
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_afterwards_ctrl_c_raises_again() -> None:

@@ -72,9 +72,9 @@ def test_a_home_of_a_user_who_has_none_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_path_that_no_system_takes_is_a_storage_error_of_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"^cannot create folder .*/a\?b: embedded null"):
+    with pytest.raises(StorageError, match=r"^cannot create folder .*/a\?b: .*embedded null"):
         paths.make_private_file(tmp_path / "a\0b" / "runs.sqlite")
-    with pytest.raises(StorageError, match=r"^cannot write .*/a\?b: embedded null"):
+    with pytest.raises(StorageError, match=r"^cannot write .*/a\?b: .*embedded null"):
         paths.make_private_file(tmp_path / "a\0b")
     with pytest.raises(StorageError, match=r"^cannot write .*/r{300}: File name too long$"):
         paths.make_private_file(tmp_path / ("r" * 300))

@@ -3,7 +3,6 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
-import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import typer
 
 from tpukit import terminal
 from tpukit.errors import ConfigError, TpukitError
+from tpukit.interrupts import terminate_as_interrupt
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
@@ -228,8 +228,7 @@ def main() -> None:
     if sys.stdout is not None:
         # a terminal without the multiplication sign gets a ? instead of a traceback
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    # what `timeout`, systemd and CI send is a Ctrl-C too: what was measured is kept
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    terminate_as_interrupt()
     sys.exit(run(sys.argv[1:]))
 
 

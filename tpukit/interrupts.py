@@ -2,9 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Protocol
 
 
@@ -32,28 +33,41 @@ def interruptible(cancel: Cancel | None = None) -> Iterator[AnyOf]:
 
     A KeyboardInterrupt can arise between any two lines, also between measuring and storing, where it would lose a run.
     Where Ctrl-C raises none anyway (in another thread than the main one, or under a handler of the caller's) it is left
-    as it is.
+    as it is. A request to terminate is treated alike where `terminate_as_interrupt` was called.
 
     >>> with interruptible() as stop:
     ...     stop.is_set()
     False
     """
     asked = threading.Event()
-    if not _raises_here():
-        yield AnyOf((cancel,))
-        return
+    taken = _that_raise()
 
     def ask(number: int, frame: object) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _set(taken, signal.default_int_handler)
 
-    signal.signal(signal.SIGINT, ask)
+    _set(taken, ask)
     try:
         yield AnyOf((cancel, asked))
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _set(taken, signal.default_int_handler)
 
 
-def _raises_here() -> bool:
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    return in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def terminate_as_interrupt() -> None:
+    """Let SIGTERM, which `timeout`, systemd and CI send, raise KeyboardInterrupt in this process as Ctrl-C does.
+
+    It does so too where Ctrl-C is ignored, as in a background job of a shell.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _that_raise() -> list[signal.Signals]:
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    both = (signal.SIGINT, signal.SIGTERM)
+    return [number for number in both if signal.getsignal(number) is signal.default_int_handler]
+
+
+def _set(numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in numbers:
+        signal.signal(number, handler)

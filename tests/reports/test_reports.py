@@ -155,7 +155,10 @@ def test_ctrl_c_ends_the_sweep_and_renders_what_was_measured(tmp_path: Path) -> 
         while process.poll() is None and (not history.path.exists() or history.to_frame().empty):
             pass
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert err == "tpukit: stopped early: the report shows what was measured until then\n"
     assert str(tmp_path / "report.html") in out
