@@ -62,9 +62,13 @@ def describe() -> Host:
 
 def cores() -> int:
     """Return how many logical processors this process may use: by its affinity, and by its container's quota."""
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cpu_quota()
-    return mine if quota is None else max(1, min(mine, math.ceil(quota)))
+    return allowed_processors() if quota is None else max(1, min(allowed_processors(), math.ceil(quota)))
+
+
+def allowed_processors() -> int:
+    """Return on how many logical processors this process may run, however little of them it is granted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu_quota() -> float | None:

@@ -27,6 +27,15 @@ class AnyOf:
         return any(each is not None and each.is_set() for each in self.several)
 
 
+@dataclass(slots=True)
+class _Flag:
+    # no threading.Event: it takes a lock, for which a second signal inside it would wait for ever
+    up: bool = False
+
+    def is_set(self) -> bool:
+        return self.up
+
+
 @contextmanager
 def interruptible(cancel: Cancel | None = None) -> Iterator[AnyOf]:
     """Let the first Ctrl-C set what is yielded, as `cancel` does too; the second one raises KeyboardInterrupt.
@@ -39,12 +48,12 @@ def interruptible(cancel: Cancel | None = None) -> Iterator[AnyOf]:
     ...     stop.is_set()
     False
     """
-    asked = threading.Event()
+    asked = _Flag()
     taken = _that_raise()
 
     def ask(number: int, frame: object) -> None:
-        asked.set()
         _set(taken, signal.default_int_handler)
+        asked.up = True
 
     _set(taken, ask)
     try:

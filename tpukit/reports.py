@@ -67,15 +67,17 @@ def render_report(
     source = paths.bundled(f"notebooks/reports/{notebook}.ipynb")
     _check_parameters(source, parameters)
     report = Report(html=out / "report.html", notebook=out / "report.ipynb")
+    failed = out / "failed.ipynb"
     _check_writable(out, report.html, report.notebook)
     try:
         # beside the target, so that both files are replaced at once, and whole ones only
         with tempfile.TemporaryDirectory(prefix=".tpukit-", dir=out) as folder:
             executed, page = Path(folder) / report.notebook.name, Path(folder) / report.html.name
-            interrupted = _execute(source, parameters, executed, on_output, failed=out / "failed.ipynb")
-            page.write_text(_to_html(executed), encoding="utf-8")
+            interrupted = _execute(source, parameters, executed, on_output, failed=failed)
+            _write_page(executed, page, failed)
             executed.replace(report.notebook)
             page.replace(report.html)
+            failed.unlink(missing_ok=True)  # of an earlier try
     except OSError as error:
         if isinstance(error, StorageError):
             raise
@@ -84,6 +86,14 @@ def render_report(
             "give another folder"
         ) from error
     return replace(report, interrupted=interrupted)
+
+
+def _write_page(executed: Path, page: Path, failed: Path) -> None:
+    try:
+        page.write_text(_to_html(executed), encoding="utf-8")
+    except BaseException:
+        executed.replace(failed)  # Ctrl-C and a full disk must not take the measurements' notebook along
+        raise
 
 
 def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:

@@ -112,9 +112,13 @@ def _reading_mode(path: Path) -> str:
     SQLite reads a WAL with the help of a file beside it. Where none can be made, as on an archive's read-only disk, the
     file cannot change either and may be read as it is, unless a WAL holds a part of it.
     """
-    wal = path.with_name(f"{path.name}-wal")
-    is_whole = not wal.exists() or wal.stat().st_size == 0
-    return "ro&immutable=1" if is_whole and not os.access(path.parent, os.W_OK) else "rw"
+    if os.access(path.parent, os.W_OK):
+        return "rw"
+    try:
+        pending_bytes = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        pending_bytes = 0
+    return "rw" if pending_bytes else "ro&immutable=1"
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:

@@ -25,7 +25,13 @@ def test_two_runs_that_part_by_a_little_or_by_chance_beat_nothing() -> None:
     by_chance = result("b", speedup=1.5, p50_hi_s=1.3e-3, baseline_lo=1.2e-3)
     untold = result("c", speedup=9.0, p50_hi_s=float("nan"))
     fig = figures.plot_speedup(results(little, by_chance, untold))
-    assert title(fig) == "cpu beats the baseline on none of 3 models, from 1.04 times its speed for a to 9 for c"
+    assert title(fig) == (
+        "cpu beats the baseline on none of 3 models, from 1.04 times its speed for a to 9 for c; "
+        "1 model had too few queries to tell"
+    )
+    assert title(figures.plot_speedup(results(untold))) == (
+        "Too few queries to tell whether cpu beats the baseline on c: 9 times its speed"
+    )
     assert "Beaten: by over 5 %, with 95 % intervals apart." in note(fig)
 
 

@@ -69,7 +69,8 @@ def test_the_load_of_the_runs_before_is_not_taken_for_that_of_others(
 def test_others_that_keep_processors_busy_are_said(
     others_s: float, warned: bool, toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "cores", lambda: 4)
+    monkeypatch.setattr(host, "cores", lambda: 1)  # a container's quota: the others' time is that of all processors
+    monkeypatch.setattr(host, "allowed_processors", lambda: 4)
     # by the clock of the script: one processor is this run's own, the rest belongs to others
     monkeypatch.setattr(
         host, "cpu_use", lambda: host.CpuUse(all_s=100 + (1 + others_s) * clock.now(), own_s=7 + clock.now())

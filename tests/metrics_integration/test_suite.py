@@ -47,16 +47,19 @@ def test_quick_asks_for_less(cells: Registry[Cell]) -> None:
     assert (asked[0].slow, asked[1].slow) == (False, True)
 
 
-def test_a_cell_that_fails_is_a_row_and_the_others_go_on(cells: Registry[Cell]) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"), [(StorageError("the disk is gone"), "the disk is gone"), (IndexError(), "IndexError")]
+)
+def test_a_cell_that_fails_is_a_row_and_the_others_go_on(error: Exception, said: str, cells: Registry[Cell]) -> None:
     def broken(effort: Effort) -> Iterator[Finding]:
         yield finding()
-        raise StorageError("the disk is gone")
+        raise error
 
     cells.add("a/broken", Cell(part="a", measure=broken))
     cells.add("a/sound", Cell(part="a", measure=lambda effort: [finding()]))
     table = run_cells()
     assert table["verdict"].tolist() == ["holds", "failed", "holds"]
-    assert table[["what", "note"]].to_numpy().tolist()[1] == ["the rest of a/broken", "the disk is gone"]
+    assert table[["what", "note"]].to_numpy().tolist()[1] == ["the rest of a/broken", said]
 
 
 def test_an_unknown_part_is_refused_before_anything_runs(cells: Registry[Cell]) -> None:

@@ -74,6 +74,7 @@ def test_a_page_that_does_not_fit_on_the_disk_leaves_the_one_before_it(
     with pytest.raises(StorageError, match=r"No space left on device; what was measured is in the history"):
         render_report("benchmark", parameters | {"history_path": str(tmp_path / "h.db")}, tmp_path)
     assert (tmp_path / "report.html").read_text() == "of yesterday"
+    assert nbformat.read(tmp_path / "failed.ipynb", as_version=4).cells[-1].outputs, "what was measured is not lost"
     assert not list(tmp_path.glob(".tpukit*"))
 
 

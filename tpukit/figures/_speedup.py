@@ -81,20 +81,24 @@ def _finding(rows: pd.DataFrame, drawn: int) -> str:
     who = escaped(devices[0]) if len(devices) == 1 else f"{len(devices)} devices"
     one = len(devices) == 1
     best, worst = rows.iloc[0], rows.iloc[-1]
-    beaten = int(_beats(rows).sum())
+    beaten, unknown = int(_beats(rows).sum()), int(_unknown(rows).sum())
     if len(rows) == 1:
-        return _single(who, best, beats=bool(beaten))
+        return _single(who, best, beats=bool(beaten), unknown=bool(unknown))
     noun = "model" if rows["model"].is_unique else "setting"
     share = "none" if not beaten else f"all {len(rows)}" if beaten == len(rows) else str(beaten)
     of = f"{share} {noun}s" if beaten == len(rows) else f"{share} of {count(len(rows), noun)}"
     low = f"{number(worst['speedup'])} times its speed for {worst['label']}"
     reach = f"from {low} to {number(best['speedup'])} for {best['label']}"
-    return f"{who} {'beats' if one else 'beat'} the baseline on {of}, {reach}"
+    rest = f"; {count(unknown, noun)} had too few queries to tell" if unknown else ""
+    return f"{who} {'beats' if one else 'beat'} the baseline on {of}, {reach}{rest}"
 
 
-def _single(device: str, row: "pd.Series[Any]", *, beats: bool) -> str:
-    verb = "beats" if beats else "does not beat"
-    return f"{device} {verb} the baseline on {escaped(row['model'])}: {number(row['speedup'])} times its speed"
+def _single(device: str, row: "pd.Series[Any]", *, beats: bool, unknown: bool) -> str:
+    on = f"the baseline on {escaped(row['model'])}"
+    measured = f"{number(row['speedup'])} times its speed"
+    if unknown:
+        return f"Too few queries to tell whether {device} beats {on}: {measured}"
+    return f"{device} {'beats' if beats else 'does not beat'} {on}: {measured}"
 
 
 def _compared(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -102,8 +106,11 @@ def _compared(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _beats(rows: pd.DataFrame) -> "pd.Series[bool]":
-    # a missing end compares as False: too few queries to tell
     return (rows["speedup"] > _NOTABLE) & (rows["p50_hi_s"] < rows["baseline_lo"])
+
+
+def _unknown(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return (rows["speedup"] > _NOTABLE) & (rows["p50_hi_s"].isna() | rows["baseline_lo"].isna())
 
 
 def _baselines(rows: pd.DataFrame) -> str:

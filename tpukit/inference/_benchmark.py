@@ -33,7 +33,7 @@ class BenchmarkResult:
     """One run: `run` (RUNS, one row), `samples` (SAMPLES), `summary` (RESULTS, one row).
 
     `verdict` is VALID or INVALID, `reasons` say why it is INVALID, `warnings` what makes its numbers unstable.
-    `cut_short` says that somebody stopped the run.
+    `cut_short` says that somebody stopped it, be it after the last query of a VALID run.
     """
 
     run: pd.DataFrame
@@ -102,7 +102,9 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     }
     with interruptible(cancel) as stop:
         measured = _measured(job, load_average, progress, stop)
-        return _result(job, before | _run_row(job, measured), measured)
+        result = _result(job, before | _run_row(job, measured), measured)
+        # one that came too late to cut the run short is not to be lost either
+        return replace(result, cut_short=result.cut_short or stop.is_set())
 
 
 def _data(data: Data | Path | str | None) -> Data | None:
@@ -174,6 +176,7 @@ def _measured(job: _Job, load_average: float, progress: Progress | None, cancel:
         around = _summary.Surroundings(
             threads=job.settings.threads,
             cores=host.cores(),
+            allowed=host.allowed_processors(),
             processors=host.processors(),
             load_average=load_average,
             before=use,

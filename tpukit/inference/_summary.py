@@ -95,6 +95,7 @@ class Surroundings:
 
     threads: int
     cores: int
+    allowed: int
     processors: int
     load_average: float
     before: CpuUse
@@ -110,7 +111,11 @@ class Surroundings:
 
     @property
     def others_load(self) -> float:
-        """Load average before the run, less all that this process can have added to it in that minute."""
+        """Load average before the run, less all that this process can have added to it in that minute.
+
+        Of a process that has used more CPU before, as much is taken off as it could have used: `others_cores` is what
+        speaks then.
+        """
         return self.load_average - min(self.before.own_s / 60, self.cores)
 
 
@@ -121,8 +126,8 @@ def instability(samples: pd.DataFrame, row: Mapping[str, Any], around: Surroundi
         found.append(f"{around.threads} threads on {around.cores} {'core' if around.cores == 1 else 'cores'}")
     if around.others_load > around.processors:
         found.append(f"load average {around.load_average:.1f} on {around.processors} cores before the run")
-    if around.others_cores > _OTHERS_SHARE * around.cores:
-        found.append(f"other processes kept {around.others_cores:.1f} of {around.cores} cores busy")
+    if around.others_cores > _OTHERS_SHARE * around.allowed:
+        found.append(f"other processes kept {around.others_cores:.1f} of {around.allowed} cores busy")
     drift = row.get("drift", float("nan"))
     if abs(drift) > _DRIFT:
         found.append(f"latency drifted by {drift:+.0%} over the run")

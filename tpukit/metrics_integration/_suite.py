@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tpukit import schema
-from tpukit.errors import TpukitError, UnknownNameError
+from tpukit.errors import UnknownNameError
 from tpukit.interrupts import AnyOf, Cancel, interruptible
 from tpukit.registry import Registry
 from tpukit.workflows import Step
@@ -142,7 +142,7 @@ class _Course:
         except KeyboardInterrupt:
             self._by_hand.set()
             self._add_missing(name, before, STOPPED, failed=False)
-        except (TpukitError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 a cell may be another package's; the rows before it must not go too
             # Ctrl-C on a terminal reaches the processes of a cell too, and ends them with an error
             stopped = self._effort.cancelled
             why = STOPPED if stopped else str(error) or type(error).__name__
