@@ -248,16 +248,8 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 @pytest.mark.usefixtures("sigint_not_ignored")
 def test_ctrl_c_keeps_the_run_in_progress_and_ends_with_1(private_home: Path) -> None:
     """A real process is interrupted in the middle of an hour."""
-    command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--min-queries", "1"]
-    command += ["-s", "single_stream", "--baseline", "none", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until_busy(process)
-        process.send_signal(signal.SIGINT)
-        try:
-            out, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert process.returncode == 1
+    code, out, err = bench_for_an_hour_until(signal.SIGINT, "--json")
+    assert code == 1
     (row,) = json.loads(out)["results"]
     assert row["verdict"] == "INVALID"
     assert "cut short" in row["reasons"]
@@ -275,15 +267,8 @@ def test_a_request_to_terminate_keeps_the_run_in_progress(
 ) -> None:
     """What `timeout` and CI send is treated as a Ctrl-C, also in a background job, which ignores Ctrl-C itself."""
     signal.signal(signal.SIGINT, ctrl_c)
-    command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--baseline", "none"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until_busy(process)
-        process.send_signal(signal.SIGTERM)
-        try:
-            _, err = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert (process.returncode, err) == (1, "tpukit: stopped; what was measured is in the history\n")
+    code, _, err = bench_for_an_hour_until(signal.SIGTERM)
+    assert (code, err) == (1, "tpukit: stopped; what was measured is in the history\n")
     (verdict,) = History(private_home / "history.db").to_frame()["verdict"]
     assert verdict == "INVALID"
 
@@ -291,6 +276,19 @@ def test_a_request_to_terminate_keeps_the_run_in_progress(
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"{version('tpukit')}\n"
+
+
+def bench_for_an_hour_until(sent: signal.Signals, *options: str) -> tuple[int, str, str]:
+    """Return exit code, output and errors of a real process that is sent a signal in the middle of its run."""
+    command = [sys.executable, "-m", "tpukit", "bench", "digits_cnn_int8", "--duration", "3600", "--baseline", "none"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_until_busy(process)
+        process.send_signal(sent)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return process.returncode, out, err
 
 
 def wait_until_busy(process: "subprocess.Popen[str]") -> None:
