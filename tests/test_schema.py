@@ -12,7 +12,7 @@ from tpukit.errors import SchemaError
 
 TABLES = {name: table for name, table in vars(schema).items() if isinstance(table, schema.Table)}
 COLUMNS = [(table, column) for table in TABLES.values() for column in table.columns]
-UNITS = {"_per_s": "1/s", "_s": "s", "_w": "W", "_j": "J", "_hz": "Hz"}
+UNITS = {"_per_s": "1/s", "_s": "s", "_w": "W", "_j": "J", "_hz": "Hz", "_c": "°C"}
 TOY = schema.Table(
     name="TOY",
     row="one toy",

@@ -1,8 +1,4 @@
-"""Statistics of one sample or two: arrays in, numbers out.
-
-Latencies are neither normal nor independent, so everything here is by ranks: quantiles are order statistics, their
-intervals come from the binomial distribution, trends from Kendall's rank correlation over block medians.
-"""
+"""Statistics of one sample: quantiles with intervals, trend, modes, summaries for figures."""
 
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,138 +1,6 @@
-"""The result tables: which columns each has, of which type, in which unit.
+"""Every result table of tpukit."""
 
-A table is declared once here; `frame` builds a DataFrame of it, `check` holds a DataFrame against it. Units stand in
-the column's name, in base SI (`_s`, `_bytes`, `_per_s`), ratios are in 0..1, stamps are UTC. What was not measured is
-NaN or missing, and a text column beside it says why.
-"""
-
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from tpukit.errors import SchemaError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column. `dtype` is a pandas type name; `unit` is empty for names, counts and ratios."""
-
-    name: str
-    dtype: str
-    doc: str
-    unit: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A named tuple of columns; `row` says what one row is."""
-
-    name: str
-    row: str
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """The columns' names in order."""
-        return [column.name for column in self.columns]
-
-
-def frame(records: Iterable[Mapping[str, Any]] | Mapping[str, Any], table: Table) -> "pd.DataFrame":
-    """Return a DataFrame of `table`, from records or from a mapping of columns to arrays.
-
-    A column that no record has becomes missing. Numbers and stamps may come as text, as JSON and CSV hold them:
-    "Infinity", "2026-01-02T03:04:05Z". Raises SchemaError on a column that the table does not declare, or a value that
-    does not fit its type, such as a number in a column of text.
-
-    >>> frame([{"model": "a", "n": 3}], RESULTS)["n"].tolist()
-    [3]
-    """
-    import pandas as pd
-
-    # records as objects: pandas would guess float64 for integers beside a missing one, and lose those beyond 2**53
-    given = pd.DataFrame(records) if isinstance(records, Mapping) else pd.DataFrame(list(records), dtype="object")
-    if unknown := [name for name in given.columns if name not in table.names]:
-        raise SchemaError(f"{table.name} has no column {', '.join(map(str, unknown))}: it has {', '.join(table.names)}")
-    return pd.DataFrame(
-        {column.name: _series(given, column, table) for column in table.columns}, index=given.index, copy=False
-    )
-
-
-def concat(frames: Iterable["pd.DataFrame"], table: Table) -> "pd.DataFrame":
-    """Return the rows of several tables of one kind as one; pandas' own concat would lose the category columns' type.
-
-    >>> concat([frame([{"run_id": "a"}], SAMPLES), frame([{"run_id": "b"}], SAMPLES)], SAMPLES)["run_id"].tolist()
-    ['a', 'b']
-    """
-    import pandas as pd
-    from pandas.api.types import union_categoricals
-
-    parts = [check(df, table) for df in frames]
-    if not parts:
-        return frame([], table)
-    whole = pd.concat(parts, ignore_index=True)
-    for column in table.columns:
-        if column.dtype == "category":
-            whole[column.name] = union_categoricals([part[column.name] for part in parts])
-    return whole
-
-
-def check(df: "pd.DataFrame", table: Table) -> "pd.DataFrame":
-    """Return `df` if it is a table of this kind, else raise SchemaError naming the first column that is not.
-
-    >>> check(frame([], RUNS), RUNS).empty
-    True
-    """
-    if missing := [name for name in table.names if name not in df.columns]:
-        raise SchemaError(f"a {table.name} table needs the columns {', '.join(missing)}: build it with schema.frame")
-    if unknown := [name for name in df.columns if name not in table.names]:
-        raise SchemaError(f"a {table.name} table has no column {', '.join(map(str, unknown))}: drop it")
-    for column in table.columns:
-        if str(df[column.name].dtype) != column.dtype:
-            raise SchemaError(
-                f"column {column.name} of a {table.name} table is {df[column.name].dtype}, expected {column.dtype}: "
-                "build it with schema.frame"
-            )
-    return df
-
-
-def _series(given: "pd.DataFrame", column: Column, table: Table) -> "pd.Series[Any]":
-    import pandas as pd
-
-    values = given[column.name] if column.name in given else pd.Series(None, index=given.index, dtype="object")
-    try:
-        if column.dtype == "bool" and values.isna().any():
-            raise TypeError("a truth value cannot be missing")  # noqa: TRY301 astype would make it False
-        if column.dtype in _KINDS:
-            _check_kind(values, column)
-        typed: pd.Series[Any] = values.astype(column.dtype)  # type: ignore[call-overload]
-        if column.dtype == "category":
-            # without a value the categories would be objects, which do not unite with text
-            typed = typed.cat.rename_categories(typed.cat.categories.astype("str"))  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise SchemaError(f"column {column.name} of {table.name} must be {column.dtype}: {error}") from error
-    return typed
-
-
-def _check_kind(values: "pd.Series[Any]", column: Column) -> None:
-    """Raise TypeError where astype would make text of what is none, or a truth value of anything."""
-    import pandas as pd
-
-    kind = pd.api.types.infer_dtype(_held(values), skipna=True)
-    if kind not in _KINDS[column.dtype] and values.notna().any():
-        raise TypeError(f"it holds {kind} values")
-
-
-def _held(values: "pd.Series[Any]") -> Any:
-    if values.dtype == "object":
-        return values.to_numpy()  # pandas takes 9 µs to infer the kind of the Series, a tenth of one run's row in all
-    return values.cat.categories if values.dtype == "category" else values
-
-
-#: What pandas may infer of the values given for a type that astype would make of anything.
-_KINDS = {"str": ("string", "empty"), "category": ("string", "empty"), "bool": ("boolean", "empty")}
+from tpukit.schema._frame import Column, Table
 
 
 def _text(name: str, doc: str) -> Column:
@@ -151,9 +19,11 @@ _RUN_ID = _text("run_id", "the run; sorts by time of start")
 _SETTINGS = (
     _text("model", "the model's name"),
     _text("device", "the device it ran on"),
-    _text("scenario", "how queries arrive: single_stream or offline"),
+    _text("scenario", "how queries arrive: single_stream, multi_stream, server or offline"),
     _count("threads", "threads of the device's runtime"),
-    _count("batch", "samples in a query"),
+    _count("batch", "samples that the device takes at once"),
+    _count("samples_per_query", "samples in a query"),
+    _number("rate_hz", "queries that arrive per second on average; missing where the device sets the pace", "Hz"),
 )
 
 RUNS = Table(
@@ -161,8 +31,12 @@ RUNS = Table(
     row="one run: what was measured, with what, on which machine",
     columns=(
         _RUN_ID,
+        _text("name", "what the user calls it, alike for runs that repeat each other; missing without"),
         Column(name="started", dtype="datetime64[us, UTC]", doc="when the run began", unit="UTC"),
+        Column(name="steady_started", dtype="datetime64[us, UTC]", doc="when its steady state began", unit="UTC"),
         *_SETTINGS,
+        _number("percentile", "the share of queries that the verdict is about, as 0.99; missing in offline"),
+        _number("latency_bound_s", "the latency that this share must not exceed; missing outside server", "s"),
         _number("duration_s", "the steady state asked for", "s"),
         _count("min_queries", "the fewest queries asked for"),
         _count("seed", "seed of the random inputs"),
@@ -193,7 +67,7 @@ SAMPLES = Table(
         _number("start_s", "when it was issued", "s"),
         _number("end_s", "when its outputs were there", "s"),
         _number("latency_s", "end_s - scheduled_s", "s"),
-        Column(name="status", dtype="category", doc="ok or error"),
+        Column(name="status", dtype="category", doc="ok, error, or unserved: due, but the run ended before"),
         Column(name="error", dtype="category", doc="what went wrong; missing where nothing did"),
     ),
 )
@@ -231,12 +105,26 @@ RESULTS = Table(
         *_quantile("p90"),
         *_quantile("p99"),
         _number("max_s", "the longest latency", "s"),
+        _number("percentile", "the share of queries that the verdict is about, as 0.99; missing in offline"),
+        _number("percentile_s", "latency at that percentile, by LoadGen's rank", "s"),
+        _number("early_stopping_s", "LoadGen's conservative estimate of it; missing where n is too small", "s"),
+        _number("latency_bound_s", "the latency that this share must not exceed; missing outside server", "s"),
+        _count("over_bound", "queries above that bound, unserved ones included; missing outside server"),
         _number("throughput_per_s", "samples (queries times batch) per second of the steady state", "1/s"),
         _number("drift", "relative change of latency over the run; missing where a rank test sees no trend"),
         _number("accuracy", "share of the data set's labels that were met; missing without data"),
         _number("accuracy_lo", "its Wilson 95 % interval, from"),
         _number("accuracy_hi", "the same, to"),
         _count("accuracy_n", "labels compared"),
+        _text("energy_source", "what measured energy, or why nothing did"),
+        _number("energy_j", "energy of the steady state, as measured", "J"),
+        _number("idle_power_w", "power of the same source before the run, at rest", "W"),
+        _number("net_energy_j", "energy_j less what the steady state's time takes at rest", "J"),
+        _text("temperature_source", "the sensor, or why there is none"),
+        _number("temperature_before_c", "temperature before the run", "°C"),
+        _number("temperature_after_c", "temperature after it", "°C"),
+        _number("temperature_max_c", "the highest one seen between queries, before and after included", "°C"),
+        _count("throttled", "times that the processor throttled for heat in the run; missing where nothing counts"),
         _text("metric", "the column that the scenario is judged by: p50_s or throughput_per_s"),
         _text("baseline", "what the metric is compared with, or why with nothing"),
         _number("baseline_value", "the baseline's metric, from the same sweep"),
@@ -245,6 +133,7 @@ RESULTS = Table(
         _number("speedup", "how many times better than the baseline"),
         _text("limit", "what bounds the metric, or why no limit is known"),
         _number("limit_value", "the metric that nothing can beat under that limit"),
+        _number("fraction_of_peak", "share of what that limit allows, 1 where the metric reaches it"),
     ),
 )
 

@@ -1,0 +1,41 @@
+"""Statistics of one sample or two: arrays in, numbers out.
+
+Latencies are neither normal nor independent, so everything here is by ranks: quantiles are order statistics, their
+intervals come from the binomial distribution, trends from Kendall's rank correlation over block medians.
+
+| name | what |
+|---|---|
+| `quantile(x, q)`, `proportion(k, n)` | an `Estimate`: value and interval |
+| `nearest_rank(n, q)`, `order_statistics(x, n=…)` | places in a sorted sample |
+| `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
+| `min_queries(over, percentile)`, `discarded(n, percentile)` | LoadGen's early stopping |
+"""
+
+from tpukit.stats._early_stopping import discarded, min_queries
+from tpukit.stats._sample import (
+    DRIFT_MIN_N,
+    Array,
+    Estimate,
+    drift,
+    modes,
+    nearest_rank,
+    order_statistics,
+    proportion,
+    quantile,
+    windows,
+)
+
+__all__ = [
+    "DRIFT_MIN_N",
+    "Array",
+    "Estimate",
+    "discarded",
+    "drift",
+    "min_queries",
+    "modes",
+    "nearest_rank",
+    "order_statistics",
+    "proportion",
+    "quantile",
+    "windows",
+]
