@@ -119,6 +119,23 @@ def _show_fitting(table: "pd.DataFrame") -> None:
     show(table, as_json=False)
 
 
+def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> int:
+    """Show a COMPARISON table, and return the exit code: 1 where a cell is slower by that share at least."""
+    if as_json:
+        print_json(records(table))
+    else:
+        from tpukit.workflows import compared
+
+        numbers, words = compared(table)
+        show(numbers, as_json=False)
+        for line in words:
+            _console().print(line, markup=False, highlight=False)
+    failed = table[(table["verdict"] == "slower") & (table["ratio"] >= 1 + fail_on)]
+    for row in failed.itertuples():
+        fail(f"slower: {row.model} on {row.device}, {row.scenario}, takes {row.ratio:.3f} times as long", NO)
+    return NO if len(failed) else 0
+
+
 def show_model(info: "ModelInfo", *, as_json: bool) -> None:
     """Show what a model consists of."""
     facts: dict[str, Any] = {

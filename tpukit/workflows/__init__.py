@@ -6,10 +6,22 @@
 | `check_sweep(models, …)` | the same sweep's arguments, refused before anything is started |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
+| `compared(comparison)` | a COMPARISON table for people, and what is to be said of it |
 | `by_scenario(table, columns)` | such a table in parts, what all rows of one share said once |
 """
 
 from tpukit.workflows._measure import Measured, Step, check_sweep, measure
-from tpukit.workflows._readable import by_scenario, notes, phases, readable, significant
+from tpukit.workflows._readable import by_scenario, compared, notes, phases, readable, significant
 
-__all__ = ["Measured", "Step", "by_scenario", "check_sweep", "measure", "notes", "phases", "readable", "significant"]
+__all__ = [
+    "Measured",
+    "Step",
+    "by_scenario",
+    "check_sweep",
+    "compared",
+    "measure",
+    "notes",
+    "phases",
+    "readable",
+    "significant",
+]
