@@ -25,6 +25,7 @@ NOTED = ("runtime", "versions", "git_revision", "governor", "os", "cores", "dura
 _SETTINGS = ("model", "device", "scenario", "threads", "batch", "samples_per_query", "rate_hz")
 _VALID = "VALID"
 _SHA_SHOWN = 12
+_MOST_RUNS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _compared(base: _Cell, new: _Cell, *, margin: float, level: float) -> dict[s
     before, after = _counted(base, metric), _counted(new, metric)
     change, design, drift = _change(before, after, metric, margin=margin, level=level)
     verdict = stats.verdict(change, margin=margin, drift=drift)
-    reasons = [*_uncounted("base", base, before), *_uncounted("new", new, after)]
+    reasons = [*_uncounted("base", base, before, metric), *_uncounted("new side", new, after, metric)]
     if verdict == stats.CANNOT_TELL:
         reasons += _doubts(change, len(before), len(after), margin=margin, drift=drift, level=level)
     elif verdict != stats.SAME and drift:
@@ -163,12 +164,12 @@ def _counted(cell: _Cell, metric: str | None) -> pd.DataFrame:
     return cell.runs[(cell.runs["verdict"] == _VALID) & (cell.runs[metric] > 0)]
 
 
-def _uncounted(side: str, cell: _Cell, counted: pd.DataFrame) -> Iterator[str]:
-    left_out = len(cell.runs) - len(counted)
-    if left_out:
-        invalid = int((cell.runs["verdict"] != _VALID).sum())
-        why = f"{invalid} INVALID" if invalid == left_out else f"{invalid} INVALID, the others without the metric"
-        yield f"{left_out} of {len(cell.runs)} runs of the {side} do not count: {why}"
+def _uncounted(side: str, cell: _Cell, counted: pd.DataFrame, metric: str | None) -> Iterator[str]:
+    invalid = int((cell.runs["verdict"] != _VALID).sum())
+    without = len(cell.runs) - len(counted) - invalid
+    for number, why in ((invalid, "INVALID"), (without, f"without {metric or 'a metric'}")):
+        if number:
+            yield f"of {len(cell.runs)} runs of the {side}, {number} left out: {why}"
 
 
 def _change(
@@ -215,20 +216,22 @@ def _doubts(
     if math.isnan(change.lo):
         yield f"{base_runs} and {new_runs} runs allow no interval: {in_turn}"
     elif drift and not change.lo <= 1 <= change.hi:
-        yield (
-            f"measured apart, a difference must be beyond {drift:.2g}, which the machine may have made by itself in "
-            f"between: {in_turn}"
-        )
+        yield f"the machine itself may have changed by {drift:.2g} between sets measured apart: {in_turn}"
     else:
         yield f"the interval is too wide{_more_runs(change, min(base_runs, new_runs), margin=margin)}"
 
 
 def _more_runs(change: stats.Change, runs: int, *, margin: float) -> str:
-    """Say how many runs would bring the interval within the margin: its width goes with the root of their number."""
-    if not margin:
-        return ""
+    """Say how many runs would decide it, if the ratio stayed: the interval's width goes with the root of their number.
+
+    It must fit between the ratio and the margin; where they meet, no number of runs would do.
+    """
     half = math.log(change.hi / change.lo) / 2
-    return f": about {math.ceil(runs * (half / math.log1p(margin)) ** 2)} runs of each side would do"
+    room = abs(abs(math.log(change.ratio)) - math.log1p(margin))
+    needed = runs * (half / room) ** 2 if room else math.inf
+    if needed > _MOST_RUNS:
+        return f": even {_MOST_RUNS} runs of each side may not do"
+    return f": about {max(runs + 1, math.ceil(needed))} runs of each side would do"
 
 
 def _noted(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:

@@ -193,8 +193,9 @@ class History:
         Both are what `find` takes. The unit is the run. Runs measured in turn (base, new, base, new, …) are compared in
         pairs, by the signed-rank test, from 6 pairs on; others as two sets, by the Mann-Whitney test. A cell is *same*
         where the whole interval (of `level`) of the ratio lies within `margin` to either side of 1. Else it is *slower*
-        or *faster* where the interval lies beyond 1, for sets measured apart beyond the margin too, because the machine
-        itself changes by that much in between; and where neither holds, *cannot tell*, with what would do.
+        or *faster* where the ratio lies beyond the margin and its interval beyond 1, for sets measured apart beyond the
+        margin too, because the machine itself changes by that much in between. Where neither holds it is *cannot tell*,
+        with what would do.
 
         Only VALID runs count. A cell is the same model, device, settings, data and machine; versions, revision,
         governor and run length may differ, and are told. A cell that one side lacks is a row without a ratio.

@@ -5,6 +5,7 @@ here unpickles.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,9 @@ def _read_csv(path: Path, table: Table) -> Columns:
 
 
 def _plain(found: pa.Table) -> Columns:
+    twice = [name for name, number in Counter(found.column_names).items() if number > 1]
+    if twice:
+        raise ValueError(f"it has two columns {twice[0]}")
     return {name: _series(found[name]) for name in found.column_names}
 
 
