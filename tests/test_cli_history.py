@@ -134,3 +134,16 @@ def test_import_takes_samples_too_and_says_what_it_did(capsys: pytest.CaptureFix
     said = [json.loads(f"{{{part}") for part in capsys.readouterr().out.split("{")[1:]]
     assert said == [{"new": 1, "known": 0, "completed": 0}, {"new": 0, "known": 1, "completed": 1}]
     assert len(History().samples("theirs")) == 9
+
+
+def test_the_list_says_what_runs_are_called_where_any_has_a_name(
+    after: Callable[[float], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    History().append(*measured("unnamed", at=50))
+    assert run(["history", "list", "--last", "1"]) == 0
+    assert "name" not in capsys.readouterr().out
+    after(1.0)
+    assert run(["history", "list"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows[0][:2] == ["started", "name"]
+    assert [row[2] for row in rows[1:13]] == ["before", "after"] * 6

@@ -195,7 +195,7 @@ def history_list(
     if as_json:
         terminal.print_json(terminal.records(runs))
         return
-    terminal.show_results(runs[schema.RESULTS.names], started=runs["started"])
+    terminal.show_results(runs[schema.RESULTS.names], runs=runs)
 
 
 @history_app.command("export")

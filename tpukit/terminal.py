@@ -92,8 +92,11 @@ def show_measured(measured: "Measured", *, as_json: bool) -> int:
     return NO if (results["verdict"] == "INVALID").any() else 0
 
 
-def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = None) -> None:
-    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs."""
+def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:
+    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs.
+
+    With `runs`, the RUNS of the same rows, it begins with when each was started and what it is called.
+    """
     from tpukit.workflows import by_scenario, notes, readable
 
     if results.empty:
@@ -101,13 +104,14 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
         return
     table = readable(results)
     table["p99 ms"] = table["p99 ms"].str.partition(" ")[0]
-    if started is not None:
-        table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
+    if runs is not None:
+        table.insert(0, "started", runs["started"].dt.strftime("%m-%d %H:%M").to_numpy())
+        table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         typer.echo(shared)
         _show_fitting(part)
-    for runs, first, note in notes(results).itertuples(index=False):
-        more = f" (and {runs - 1} more like it, with other numbers)" if runs > 1 else ""
+    for count, first, note in notes(results).itertuples(index=False):
+        more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
         _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
 
 
