@@ -8,10 +8,10 @@ intervals come from the binomial distribution, trends from Kendall's rank correl
 | `quantile(x, q)`, `proportion(k, n)` | an `Estimate`: value and interval |
 | `nearest_rank(n, q)`, `order_statistics(x, n=…)` | places in a sorted sample |
 | `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
-| `min_queries(over, percentile)`, `discarded(n, percentile)` | LoadGen's early stopping |
+| `min_queries(over, percentile)`, `allowed_over(n, percentile)` | LoadGen's early stopping |
 """
 
-from tpukit.stats._early_stopping import discarded, min_queries
+from tpukit.stats._early_stopping import allowed_over, min_queries
 from tpukit.stats._sample import (
     DRIFT_MIN_N,
     Array,
@@ -29,7 +29,7 @@ __all__ = [
     "DRIFT_MIN_N",
     "Array",
     "Estimate",
-    "discarded",
+    "allowed_over",
     "drift",
     "min_queries",
     "modes",
