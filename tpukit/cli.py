@@ -34,11 +34,31 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 Models = Annotated[list[str] | None, typer.Argument(help="Model files, or names of bundled ones. Default: all.")]
 Devices = Annotated[list[str] | None, typer.Option("--device", "-d", help="Device; repeat for more. Default: cpu.")]
 Scenarios = Annotated[
-    list[str] | None, typer.Option("--scenario", "-s", help="single_stream or offline; repeat for both.")
+    list[str] | None,
+    typer.Option("--scenario", "-s", help="single_stream, multi_stream, server or offline; repeat for more."),
 ]
 Threads = Annotated[list[int] | None, typer.Option("--threads", "-t", help="Threads; repeat to measure several.")]
-Duration = Annotated[float, typer.Option("--duration", help="Seconds of each run.")]
-MinQueries = Annotated[int, typer.Option("--min-queries", help="Fewest queries of each run.")]
+Batches = Annotated[
+    list[int] | None, typer.Option("--batch", "-b", help="Samples that the device takes at once; repeat for several.")
+]
+Rates = Annotated[
+    list[float] | None, typer.Option("--rate", "-r", help="server: queries per second; repeat for several.")
+]
+Bound = Annotated[
+    float | None, typer.Option("--latency-bound", help="server: seconds that the percentile may take. Default: 0.01.")
+]
+Percentile = Annotated[
+    float | None,
+    typer.Option(help="Share of queries that the verdict is about. Default: 0.9 in single_stream, else 0.99."),
+]
+PerQuery = Annotated[int | None, typer.Option(help="multi_stream: samples in a query. Default: 8.")]
+Profile = Annotated[str, typer.Option(help="Length of runs: default (10 s) or mlperf (600 s).")]
+Repeats = Annotated[int, typer.Option("--repeat", help="Runs of each combination, all of them in turn.")]
+Duration = Annotated[float | None, typer.Option("--duration", help="Seconds of each run. Default: by profile.")]
+MinQueries = Annotated[
+    int | None,
+    typer.Option("--min-queries", help="Fewest queries of each run. Default: what the rules need, 100 at least."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
 HistoryFile = Annotated[
     Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
@@ -65,32 +85,49 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     models: Models = None,
     device: Devices = None,
     scenario: Scenarios = None,
-    duration: Duration = 10.0,
+    duration: Duration = None,
     threads: Threads = None,
-    batch: Annotated[int, typer.Option(help="Samples in a query.")] = 1,
-    min_queries: MinQueries = 100,
+    batch: Batches = None,
+    rate: Rates = None,
+    latency_bound: Bound = None,
+    percentile: Percentile = None,
+    samples_per_query: PerQuery = None,
+    profile: Profile = "default",
+    repeat: Repeats = 1,
+    min_queries: MinQueries = None,
     seed: Seed = 0,
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
     baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
+    name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
-    from tpukit.workflows import measure
+    from tpukit.workflows import Load, measure
     from tpukit.workloads import bundled_models, read_data
 
+    load = Load(
+        scenarios=scenario or ["single_stream"],
+        threads=threads or [1],
+        batches=batch or [1],
+        rates_hz=rate or [],
+        repeats=repeat,
+        profile=profile,
+        duration_s=duration,
+        min_queries=min_queries,
+        samples_per_query=samples_per_query,
+        latency_bound_s=latency_bound,
+        percentile=percentile,
+        seed=seed,
+    )
     with terminal.progress("bench") as progress:
         measured = measure(
             models or list(bundled_models()),
             history=History(history),
             devices=device or ["cpu"],
-            scenarios=scenario or ["single_stream"],
-            threads=threads or [1],
-            batch=batch,
-            duration_s=duration,
-            min_queries=min_queries,
-            seed=seed,
+            load=load,
+            name=name,
             data=read_data(data) if data else None,
             baseline=None if baseline == "none" else baseline,
             progress=progress,
@@ -133,19 +170,18 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.history import History
     from tpukit.host import thread_counts
     from tpukit.reports import render_report
-    from tpukit.workflows import check_sweep
+    from tpukit.workflows import Load, check_sweep
     from tpukit.workloads import bundled_models
 
     sweep: dict[str, Any] = {
-        "models": models or list(bundled_models()),
-        "devices": device or ["cpu"],
         "scenarios": scenario or ["single_stream", "offline"],
         "threads": threads or thread_counts(),
         "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
         "seed": seed,
     }
-    check_sweep(**sweep)  # here it takes a second, and the message names no cell of a notebook
-    parameters = sweep | {"history_path": str(History(history).path)}
+    what = {"models": models or list(bundled_models()), "devices": device or ["cpu"]}
+    check_sweep(**what, load=Load(**sweep))  # here it takes a second, and the message names no cell of a notebook
+    parameters = what | sweep | {"history_path": str(History(history).path)}
     with terminal.progress("report") as progress:
         rendered = render_report("benchmark", parameters, out, on_output=terminal.notebook_progress(progress))
     if rendered.interrupted:

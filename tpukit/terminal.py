@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO, BAD = 1, 2
 
 # said once above the table where every row agrees
-_COMMON = ("device", "threads", "batch", "verdict")
+_COMMON = ("device", "threads", "batch", "queries/s", "verdict")
 # left out, in this order, where the terminal is too narrow
 _LEAST_WANTED = ("p90 ms", "samples/s", "accuracy")
 _ENDLESS = 10_000

@@ -38,6 +38,14 @@ class ManualClock:
             raise ValueError(f"a clock cannot go back by {-seconds} s")
         self._ns += round(seconds * 1e9)
 
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.advance(seconds)
+
+    def wait_until_ns(self, due_ns: int) -> None:
+        """Let time pass until `due_ns`, where that is to come."""
+        self._ns = max(self._ns, due_ns)
+
     def perf_ns(self) -> int:
         """Nanoseconds since the start."""
         return self._ns

@@ -38,7 +38,7 @@ def test_a_run_rotates_over_many_different_samples(toy: Model) -> None:
     assert len(device.samples) == 64
     assert len({sample[0].tobytes() + sample[1].tobytes() for sample in device.samples}) == 64
     # the first inference, ten of the warm-up, then the steady state: from the first sample on, round and round
-    assert device.asked == [0, *range(10), *(i % 64 for i in range(100))]
+    assert device.asked == [0, *range(10), *(i % 64 for i in range(101))]
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32"])

@@ -36,6 +36,7 @@ def test_every_sample_is_due_when_the_run_begins(toy: Model, clock: ManualClock)
 def test_the_machine_slowing_down_is_seen_without_the_waiting(toy: Model, clock: ManualClock) -> None:
     steady = FakeDevice([0.01], clock=clock)
     assert benchmark(toy, steady, "offline", duration_s=5.0, clock=clock).warnings == ()
-    slower = FakeDevice([0.01] * 11 + list(np.linspace(0.01, 0.012, 500)), clock=clock)
+    # the first inference and half a second of warm-up come before
+    slower = FakeDevice([0.01] * 51 + list(np.linspace(0.01, 0.012, 500)), clock=clock)
     (warning,) = benchmark(toy, slower, "offline", duration_s=5.0, min_queries=500, clock=clock).warnings
     assert warning == "unstable: latency drifted by +19% over the run"

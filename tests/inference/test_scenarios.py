@@ -3,7 +3,17 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tpukit.inference._scenarios import OFFLINE, SCENARIOS, SINGLE_STREAM, Bounds, judge, steady, warmup
+from tpukit.inference._scenarios import (
+    MULTI_STREAM,
+    OFFLINE,
+    SCENARIOS,
+    SERVER,
+    SINGLE_STREAM,
+    Arrival,
+    Bounds,
+    steady,
+    warmup,
+)
 
 BOUNDS = st.builds(
     Bounds,
@@ -15,9 +25,17 @@ BLOCK_NS = 20_000_000
 
 
 def test_scenarios_know_what_judges_them() -> None:
-    assert SCENARIOS == {"single_stream": SINGLE_STREAM, "offline": OFFLINE}
-    assert (SINGLE_STREAM.metric, SINGLE_STREAM.due_at_start, SINGLE_STREAM.lower_is_better) == ("p50_s", False, True)
-    assert (OFFLINE.metric, OFFLINE.due_at_start, OFFLINE.lower_is_better) == ("throughput_per_s", True, False)
+    found = {
+        name: (kind.arrival, kind.metric, kind.percentile, kind.samples, kind.lower_is_better)
+        for name, kind in SCENARIOS.items()
+    }
+    assert found == {
+        "single_stream": (Arrival.AFTER_THE_LAST, "p50_s", 0.9, 1, True),
+        "multi_stream": (Arrival.AFTER_THE_LAST, "p50_s", 0.99, 8, True),
+        "server": (Arrival.BY_SCHEDULE, "percentile_s", 0.99, 1, True),
+        "offline": (Arrival.AT_START, "throughput_per_s", None, 1, False),
+    }
+    assert list(SCENARIOS.values()) == [SINGLE_STREAM, MULTI_STREAM, SERVER, OFFLINE]
 
 
 @given(BOUNDS, st.integers(0, 10**12), st.integers(0, 10**7))
@@ -72,19 +90,3 @@ def test_bounds_come_from_settings() -> None:
     assert warmup(duration_s=2.0, max_queries=99) == expected
     assert warmup(duration_s=3600.0, max_queries=99).duration_ns == 1_000_000_000
     assert warmup(duration_s=1e-12, max_queries=99).duration_ns == 1
-
-
-def test_a_run_counts_when_nothing_speaks_against_it() -> None:
-    bounds = Bounds(duration_ns=10**9, min_queries=100, max_queries=200)
-    whole = {"bounds": bounds, "steady_ns": 10**9, "queries": 100, "cut_short": False, "failure": None}
-    assert judge(**whole) == ()
-    assert judge(**whole | {"cut_short": True}) == ("cut short after 100 queries",)
-    assert judge(**whole | {"failure": "hot"}) == ("failed after 100 queries: hot",)
-    assert judge(**whole | {"queries": 200}) == ()
-    full = judge(**whole | {"queries": 200, "steady_ns": 5 * 10**8})
-    assert full == ("memory holds no more queries: ask for a shorter run", "lasted 0.5 s, 1 s asked for")
-    assert judge(**whole | {"queries": 1})[0] == "1 query, 100 asked for"
-    assert judge(**whole | {"queries": 99}) == ("99 queries, 100 asked for",)
-    assert judge(**whole | {"steady_ns": 5 * 10**8}) == ("lasted 0.5 s, 1 s asked for",)
-    every = judge(bounds=bounds, steady_ns=0, queries=0, cut_short=True, failure="hot")
-    assert len(every) == 4

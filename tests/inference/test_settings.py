@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 from tpukit.errors import ConfigError, UnknownNameError
-from tpukit.inference import Model, Settings, benchmark
+from tpukit.inference import Model, Settings, benchmark, settings
 from tpukit.testing import FakeDevice, ManualClock
 
-GOOD = {"scenario": "single_stream", "duration_s": 1.0, "min_queries": 1, "threads": 1, "batch": 1, "seed": 0}
+GOOD = {
+    "scenario": "single_stream", "duration_s": 1.0, "min_queries": 1, "threads": 1, "batch": 1, "samples_per_query": 1,
+    "seed": 0, "rate_hz": None, "latency_bound_s": None, "percentile": 0.9,
+}  # fmt: skip
+SERVER = GOOD | {"scenario": "server", "rate_hz": 10.0, "latency_bound_s": 0.01, "percentile": 0.99}
 
 
 def test_the_least_settings_are_taken() -> None:
@@ -20,7 +24,7 @@ def test_the_least_settings_are_taken() -> None:
 @pytest.mark.parametrize("duration_s", [0, 0.0, -1.0, math.nan, math.inf, -math.inf])
 def test_a_duration_is_a_positive_number(duration_s: float) -> None:
     with pytest.raises(
-        ConfigError, match=f"^duration is {duration_s} s: expected a number of seconds above 0, up to 1e\\+07$"
+        ConfigError, match=f"^duration is {duration_s} s: expected a number of s above 0, up to 1e\\+07$"
     ):
         Settings(**GOOD | {"duration_s": duration_s})
 
@@ -41,8 +45,11 @@ def test_a_seed_is_a_whole_number_from_zero(value: object) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"scenario": "singlestream"}, r"^unknown scenario 'singlestream': did you mean single_stream\?$"),
-        ({"scenario": "zzz"}, r"^unknown scenario 'zzz': choose one of offline, single_stream$"),
+        (
+            {"scenario": "singlestream"},
+            r"^unknown scenario 'singlestream': did you mean single_stream or multi_stream\?$",
+        ),
+        ({"scenario": "zzz"}, r"^unknown scenario 'zzz': choose one of multi_stream, offline, server, single_stream$"),
         ({"device": "cpuu"}, r"^unknown device 'cpuu': did you mean cpu\?$"),
         ({"device": "zzz"}, r"^unknown device 'zzz': choose one of cpu, .*reference"),
         ({"model": "digits_cnn_int"}, r"^unknown model 'digits_cnn_int': did you mean digits_cnn_int8 or "),
@@ -58,7 +65,7 @@ def test_an_unknown_name_offers_known_ones(given: dict[str, str], message: str, 
     [
         {"duration_s": 0},
         {"duration_s": "1"},
-        {"duration_s": None},
+        {"min_queries": 0},
         {"duration_s": True},
         {"threads": 0},
         {"batch": True},
@@ -83,3 +90,59 @@ def test_settings_are_kept_with_the_run(toy: Model, clock: ManualClock, quiet: N
     assert {name: run[name] for name in given} == given
     assert (run["scenario"], run["model"], run["device"], run["data"]) == ("offline", "toy", "fake", "random")
     assert [summary[name] for name in ("scenario", "threads", "batch")] == ["offline", 3, 2]
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "1", None])
+def test_a_rate_and_a_bound_are_positive_numbers(value: object) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^rate is .* queries/s: expected a number of queries/s above 0, up to 1e\+06$"
+    ):
+        Settings(**SERVER | {"rate_hz": value})
+    with pytest.raises(ConfigError, match=r"^latency bound is .* s: expected a number of s above 0, up to 1e\+07$"):
+        Settings(**SERVER | {"latency_bound_s": value})
+
+
+@pytest.mark.parametrize("value", [0, 0.1, 0.99999, 1.0, 100, 99, -0.9, math.nan, True, "0.9"])
+def test_a_percentile_is_a_share_that_can_be_proved(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^percentile is .*: expected a share from 0.5 to 0.9999, such as 0.99$"):
+        settings("single_stream", percentile=value)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "message"),
+    [
+        ("single_stream", {"rate_hz": 5.0}, "^rate_hz does not go with single_stream: it is for server$"),
+        ("offline", {"latency_bound_s": 1.0}, "^latency_bound_s does not go with offline: it is for server$"),
+        ("offline", {"percentile": 0.9}, "^percentile does not go with offline: it is for single_stream and "),
+        ("single_stream", {"samples_per_query": 8}, "^samples_per_query does not go with single_stream: use multi_"),
+        ("multi_stream", {"samples_per_query": 6, "batch": 4}, "^samples_per_query is 6: expected a multiple of the "),
+        ("server", {}, "^server needs rate_hz, "),
+        ("server", {"rate_hz": 2e6}, r"^rate is 2000000.0 queries/s: .* up to 1e\+06$"),
+        ("single_stream", {"profile": "mlpref"}, r"^unknown profile 'mlpref': did you mean mlperf\?$"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(scenario: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises((ConfigError, UnknownNameError), match=message):
+        settings(scenario, **given)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "expected"),
+    [
+        ("single_stream", {}, (10.0, 100, 1, 0.9, None)),
+        ("single_stream", {"percentile": 0.99}, (10.0, 662, 1, 0.99, None)),
+        ("single_stream", {"profile": "mlperf", "batch": 4}, (600.0, 100, 4, 0.9, None)),
+        ("multi_stream", {"duration_s": 3.0}, (3.0, 662, 8, 0.99, None)),
+        ("multi_stream", {"batch": 3}, (10.0, 662, 9, 0.99, None)),
+        ("server", {"rate_hz": 1.0}, (10.0, 459, 1, 0.99, 0.01)),
+        ("server", {"rate_hz": 1.0, "percentile": 0.9, "latency_bound_s": 0.5}, (10.0, 100, 1, 0.9, 0.5)),
+        ("offline", {"min_queries": 7}, (10.0, 7, 1, None, None)),
+    ],
+)
+def test_what_nobody_says_follows_from_profile_and_scenario(
+    scenario: str, given: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    found = settings(scenario, **given)
+    assert (
+        found.duration_s, found.min_queries, found.samples_per_query, found.percentile, found.latency_bound_s
+    ) == expected  # fmt: skip

@@ -1,7 +1,7 @@
 """The cells that judge comparing: they find out a comparison that sees differences everywhere, or nowhere."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ TINY = Effort(blocks=2, repeats=1, slow=False)
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, toy: Model, quiet: None) -> Callable[..., None]:
-    """Return a function that lets every run of the cell be scripted: 20 queries, each run's own multiple of 1 ms."""
+    """Return a function that lets every run of the cell be scripted: 100 queries, each run's own multiple of 1 ms."""
 
     def script(multiples: Iterator[float], *, pairs: int = 2, runs: int = 6) -> None:
         clock = ReplayClock()
@@ -25,7 +25,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, toy: Model, quiet: None) -> Callab
             if device is None:
                 latency_ns = round(1e6 * next(multiples))
                 device, options = Replay([latency_ns, latency_ns + 10_000], clock), {"clock": clock}
-            return benchmark(toy, device, duration_s=1e-9, min_queries=20, clock=options["clock"])
+            return benchmark(toy, device, duration_s=1e-9, min_queries=100, clock=options["clock"])
 
         monkeypatch.setattr(_comparison_cells, "benchmark", scripted_run)
         monkeypatch.setattr(_comparison_cells, "_QUICK_PAIRS", pairs)
@@ -79,8 +79,19 @@ def test_a_replay_takes_as_long_as_was_recorded(toy: Model, quiet: None) -> None
     clock = ReplayClock()
     recorded = [1_000_000, 3_000_000, 2_000_000]
     result = benchmark(toy, Replay(recorded, clock), duration_s=0.012, min_queries=1, clock=clock)
-    assert np.rint(result.samples["latency_s"] * 1e9).tolist() == [3e6, 2e6, 1e6, 3e6, 2e6, 1e6]
-    assert clock.utc().microsecond == clock.ns // 1000
+    found = np.rint(result.samples["latency_s"] * 1e9).astype(int).tolist()
+    following = dict(zip(recorded, recorded[1:] + recorded[:1], strict=True))
+    assert len(found) >= 6
+    assert all(later == following[earlier] for earlier, later in pairwise(found))
+
+
+def test_a_replays_clock_moves_forward_only() -> None:
+    clock = ReplayClock()
+    clock.sleep(1.5)
+    for due_ns in (2_000_000_000, 5):
+        clock.wait_until_ns(due_ns)
+    assert (clock.perf_ns(), clock.now()) == (2_000_000_000, 2.0)
+    assert clock.utc().second == 2
 
 
 def test_the_full_suite_takes_more_pairs_than_the_quick_one() -> None:

@@ -18,8 +18,9 @@ ROW = {
 def test_a_row_is_told_in_milliseconds_with_three_digits() -> None:
     (row,) = readable(schema.frame([ROW], schema.RESULTS)).to_dict("records")
     assert row == {
-        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "batch": "1", "verdict": "VALID",
-        "queries": "500", "p50 ms": "1.23", "p90 ms": "45.6", "p99 ms": "1500 [1250, ?]", "samples/s": "812",
+        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "batch": "1", "queries/s": "",
+        "verdict": "VALID", "queries": "500", "p50 ms": "1.23", "p90 ms": "45.6", "p99 ms": "1500 [1250, ?]",
+        "samples/s": "812",
         "× baseline": "3.14", "accuracy": "0.956 of 540",
     }  # fmt: skip
 
@@ -42,7 +43,7 @@ def test_what_all_rows_of_a_scenario_share_is_said_once_and_empty_columns_are_le
     both = readable(schema.frame([row | {"p90_s": math.nan} for row in rows], schema.RESULTS))
     (text, rest), (offline, alone) = by_scenario(both, ["device", "threads", "batch", "verdict"])
     assert text == "device cpu, scenario single_stream, verdict VALID"
-    assert [name for name in both if name not in rest] == ["device", "scenario", "verdict", "p90 ms"]
+    assert [name for name in both if name not in rest] == ["device", "scenario", "queries/s", "verdict", "p90 ms"]
     assert rest["accuracy"].tolist() == ["0.956 of 540", ""]
     assert (offline, alone.to_dict("list")) == ("scenario offline", {"model": ["m"]})
     assert list(by_scenario(readable(schema.frame([], schema.RESULTS)), ["device"])) == []

@@ -13,19 +13,26 @@ from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
-from tpukit.inference._scenarios import INVALID, SCENARIOS, VALID
-from tpukit.inference._types import Arrays, Device, Query, Session, Settings, Tensor
+from tpukit.inference._rules import INVALID, VALID
+from tpukit.inference._scenarios import SCENARIOS
+from tpukit.inference._serve import Complete, Issue, Issuing
+from tpukit.inference._settings import PROFILES, Settings, settings
+from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
 from tpukit.interrupts import Cancel
 
 __all__ = [
     "DEVICES",
     "INVALID",
+    "PROFILES",
     "SCENARIOS",
     "VALID",
     "Arrays",
     "BenchmarkResult",
     "Cancel",
+    "Complete",
     "Device",
+    "Issue",
+    "Issuing",
     "Model",
     "ModelInfo",
     "Progress",
@@ -39,4 +46,5 @@ __all__ = [
     "inspect_model",
     "read_model",
     "read_models",
+    "settings",
 ]

@@ -2,24 +2,22 @@
 
 import json
 import secrets
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tpukit import host, schema
 from tpukit.clock import Clock, SystemClock
-from tpukit.errors import DeviceError
-from tpukit.inference import _inputs, _summary
+from tpukit.inference import _summary
 from tpukit.inference._devices import get_device
-from tpukit.inference._measure import Progress, Timeline, measure
+from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
-from tpukit.inference._scenarios import INVALID, SCENARIOS, VALID, Bounds, Scenario, judge, steady, warmup
-from tpukit.inference._types import Arrays, Device, Query, Session, Settings, Tensor
+from tpukit.inference._phases import Job, Measured, run_phases
+from tpukit.inference._rules import INVALID, VALID, judge
+from tpukit.inference._settings import settings
+from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
 from tpukit.workloads import Data, read_data
 
@@ -50,10 +48,16 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     device: str | Device = "cpu",
     scenario: str = "single_stream",
     *,
-    duration_s: float = 10.0,
-    min_queries: int = 100,
+    name: str | None = None,
+    profile: str = "default",
+    duration_s: float | None = None,
+    min_queries: int | None = None,
     threads: int = 1,
     batch: int = 1,
+    samples_per_query: int | None = None,
+    rate_hz: float | None = None,
+    latency_bound_s: float | None = None,
+    percentile: float | None = None,
     seed: int = 0,
     data: Data | Path | str | None = None,
     progress: Progress | None = None,
@@ -62,10 +66,24 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
 ) -> BenchmarkResult:
     """Measure a model on a device.
 
-    The model is loaded, run once, warmed up, then run for at least `duration_s` seconds and `min_queries` queries of
-    `batch` samples each. With a batch of 1 a query is the model's whole input as its file has it. Inputs are the
-    data's, or random ones by `seed`; a bundled model brings its own data. With data, accuracy is counted in a pass of
-    its own, after the timed one.
+    The model is loaded, run once, warmed up until its latency drifts no more, then run for at least `duration_s`
+    seconds and `min_queries` queries. `batch` samples go to the device at once; with a batch of 1 that is the model's
+    whole input as its file has it. Inputs are the data's, or random ones by `seed`; a bundled model brings its own
+    data. With data, accuracy is counted in a pass of its own, after the timed one. `name` is kept with the run.
+
+    `scenario` says how queries arrive (Reddi et al. 2020, arXiv:1911.02549, section IV):
+
+    - single_stream: one when the last one ended;
+    - multi_stream: the same, with `samples_per_query` samples in each (default 8);
+    - server: `rate_hz` per second on average, at the times of a Poisson process drawn by `seed`, whether or not the
+      device keeps up; latency counts from when a query was due, and `percentile` of it is held against
+      `latency_bound_s` (default 0.01). The run ends early once its backlog is 10 times the bound and it cannot be
+      VALID any more;
+    - offline: all at the start.
+
+    The rules of VALID are LoadGen's. Where `duration_s` is not given it is 10 s, by `profile="mlperf"` 600 s;
+    `min_queries` is what LoadGen's early stopping needs for `percentile` (0.9 in single_stream, else 0.99), 100 at
+    least.
 
     `progress` is called between queries, four times a second, with the share done; the run's time goes on meanwhile.
     Where `cancel` (a `threading.Event`, say) is set, or Ctrl-C is pressed, the run ends and what was measured is
@@ -80,12 +98,22 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     >>> result.verdict
     'VALID'
     """
-    settings = Settings(
-        scenario=scenario, duration_s=duration_s, min_queries=min_queries, threads=threads, batch=batch, seed=seed
+    wanted = settings(
+        scenario,
+        profile=profile,
+        duration_s=duration_s,
+        min_queries=min_queries,
+        threads=threads,
+        batch=batch,
+        seed=seed,
+        samples_per_query=samples_per_query,
+        rate_hz=rate_hz,
+        latency_bound_s=latency_bound_s,
+        percentile=percentile,
     )
     read = read_model(model)
-    job = _Job(
-        settings=settings,
+    job = Job(
+        settings=wanted,
         device=get_device(device),
         model=read,
         data=_data(data or read.data),
@@ -96,12 +124,13 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     load_average = host.load_average()
     before = {
         "run_id": f"{started:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}",
+        "name": name,
         "started": started,
         "load_average_1m": load_average,
         "git_revision": host.git_revision(Path.cwd()),
     }
     with interruptible(cancel) as stop:
-        measured = _measured(job, load_average, progress, stop)
+        measured = run_phases(job, load_average, progress, stop)
         result = _result(job, before | _run_row(job, measured), measured)
         # one that came too late to cut the run short is not to be lost either
         return replace(result, cut_short=result.cut_short or stop.is_set())
@@ -111,109 +140,10 @@ def _data(data: Data | Path | str | None) -> Data | None:
     return data if data is None or isinstance(data, Data) else read_data(Path(data))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    settings: Settings
-    device: Device
-    model: Model
-    data: Data | None
-    clock: Clock
-    max_queries: int
-
-    @property
-    def scenario(self) -> Scenario:
-        return SCENARIOS[self.settings.scenario]
-
-    @property
-    def bounds(self) -> Bounds:
-        return steady(
-            duration_s=self.settings.duration_s,
-            min_queries=self.settings.min_queries,
-            max_queries=self.max_queries,
-        )
-
-    def load(self, batch: int) -> "closing[Session]":
-        return closing(self.device.load(self.model, threads=self.settings.threads, batch=batch))
-
-    def samples(self, session: Session) -> list[Arrays]:
-        if self.data:
-            return _inputs.data_samples(self.data, session.inputs)
-        return _inputs.random_samples(session.inputs, np.random.default_rng(self.settings.seed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measured:
-    load_s: float
-    first_s: float
-    warm: Timeline
-    steady: Timeline
-    around: _summary.Surroundings
-    accuracy: _inputs.Accuracy | None
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-
-
-def _measured(job: _Job, load_average: float, progress: Progress | None, cancel: Cancel) -> _Measured:
-    perf_ns = job.clock.perf_ns
-    job.device.runtime()  # imports what it needs: no part of loading a model
-    began = perf_ns()
-    with job.load(job.settings.batch) as session:
-        loaded = perf_ns()
-        samples = job.samples(session)
-        query = session.bind(samples)
-        before_first = perf_ns()
-        outputs = query(0)
-        after_first = perf_ns()
-        if job.data:
-            _inputs.check_classes(outputs[0], job.data, batch=job.settings.batch)
-        if job.settings.batch > 1:
-            with job.load(1) as single:
-                _inputs.check_batch(outputs, samples[0], single, cancel)
-        phase = partial(measure, query, len(samples), scenario=job.scenario, clock=job.clock, cancel=cancel)
-        warm = phase(bounds=warmup(duration_s=job.settings.duration_s, max_queries=job.max_queries))
-        use, steady_began = host.cpu_use(), perf_ns()
-        timeline = warm.nothing_more() if warm.ended_early else phase(bounds=job.bounds, progress=progress)
-        around = _summary.Surroundings(
-            threads=job.settings.threads,
-            cores=host.cores(),
-            allowed=host.allowed_processors(),
-            processors=host.processors(),
-            load_average=load_average,
-            before=use,
-            after=host.cpu_use(),
-            wall_s=(perf_ns() - steady_began) / 1e9,
-        )
-        timeline, found = _accuracy(job.data, query, samples, timeline=timeline, cancel=cancel)
-        return _Measured(
-            load_s=(loaded - began) / 1e9,
-            first_s=(after_first - before_first) / 1e9,
-            warm=warm,
-            steady=timeline,
-            around=around,
-            accuracy=found,
-            inputs=session.inputs,
-            outputs=session.outputs,
-        )
-
-
-def _accuracy(
-    data: Data | None, query: Query, samples: list[Arrays], *, timeline: Timeline, cancel: Cancel
-) -> tuple[Timeline, _inputs.Accuracy | None]:
-    if data is None or timeline.ended_early:
-        return timeline, None
-    try:
-        found = _inputs.accuracy(query, samples, data, cancel)
-        return (timeline, found) if found else (replace(timeline, cut_short=True), None)
-    except KeyboardInterrupt:
-        # the timed part is whole and must not be lost with the rest
-        return replace(timeline, cut_short=True), None
-    except DeviceError as error:
-        return replace(timeline, failure=f"counting accuracy: {error}"), None
-
-
-def _run_row(job: _Job, measured: _Measured) -> dict[str, Any]:
+def _run_row(job: Job, measured: Measured) -> dict[str, Any]:
     machine = host.describe()
     return asdict(job.settings) | {
+        "steady_started": measured.steady_started,
         "model": job.model.name,
         "device": job.device.name,
         "data": job.data.name if job.data else "random",
@@ -232,20 +162,14 @@ def _run_row(job: _Job, measured: _Measured) -> dict[str, Any]:
     }
 
 
-def _result(job: _Job, run: dict[str, Any], measured: _Measured) -> BenchmarkResult:
+def _result(job: Job, run: dict[str, Any], measured: Measured) -> BenchmarkResult:
     timeline = measured.steady
-    samples = _summary.samples_table(run["run_id"], timeline, job.scenario)
-    row = _summary.summary(samples, scenario=job.scenario, batch=job.settings.batch)
-    reasons = judge(
-        bounds=job.bounds,
-        steady_ns=timeline.span_ns,
-        queries=len(timeline.ends),
-        cut_short=timeline.cut_short,
-        failure=timeline.failure,
-    )
-    warnings = _summary.instability(samples, row, measured.around)
+    samples = _summary.samples_table(run["run_id"], timeline)
+    row = _summary.summary(timeline, settings=job.settings, scenario=job.scenario)
+    reasons = judge(timeline, settings=job.settings, bounds=job.bounds)
+    warnings = _summary.instability(timeline, row, measured.around)
     verdict = INVALID if reasons else VALID
-    row |= {name: run[name] for name in ("run_id", "model", "device", "scenario", "threads", "batch")}
+    row |= {name: run[name] for name in schema.RESULTS.names if name in run}
     row |= _summary.accuracy_columns(measured.accuracy)
     row |= {
         "verdict": verdict,
@@ -254,7 +178,7 @@ def _result(job: _Job, run: dict[str, Any], measured: _Measured) -> BenchmarkRes
         "load_s": measured.load_s,
         "first_s": measured.first_s,
         "warmup_s": measured.warm.span_ns / 1e9,
-        "warmup_queries": len(measured.warm.ends),
+        "warmup_queries": measured.warm.queries,
     }
     return BenchmarkResult(
         run=schema.frame([run], schema.RUNS),

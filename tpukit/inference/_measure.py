@@ -1,14 +1,15 @@
-"""The measuring loop: the one place where the clock is read beside a running model."""
+"""The closed loops: the one place where the clock is read beside a running model."""
 
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 
 from tpukit.clock import Clock
 from tpukit.errors import DeviceError
-from tpukit.inference._scenarios import Bounds, Scenario
-from tpukit.inference._types import Query
+from tpukit.inference._scenarios import Arrival, Bounds
+from tpukit.inference._timeline import NEVER, Timeline
+from tpukit.inference._types import Arrays, Query
 from tpukit.interrupts import Cancel
 
 #: Called between queries with the share of the run that is done, 0 to 1.
@@ -17,69 +18,81 @@ Progress = Callable[[float], None]
 _REPORT_EVERY_NS = 250_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
-    """When each query started and ended, in nanoseconds of the clock; a query that failed has no end.
+@dataclass(slots=True, kw_only=True)
+class Ticker:
+    """Passes on what is called between queries, four times a second at most: it delays the next query."""
 
-    `failure` says what the last query ended with, `cut_short` that somebody stopped the run.
-    """
+    perf_ns: Callable[[], int]
+    listeners: tuple[Progress, ...]
+    last_ns: int
 
-    starts: "array[int]"
-    ends: "array[int]"
-    failure: str | None
-    cut_short: bool
+    def __call__(self, share: float) -> None:
+        """Tell the listeners the share done, unless they were told just now."""
+        now = self.perf_ns()
+        if self.listeners and now - self.last_ns >= _REPORT_EVERY_NS:
+            self.last_ns = now
+            for listener in self.listeners:
+                listener(share)
 
-    @property
-    def span_ns(self) -> int:
-        """From the first query's start to the last one's end."""
-        return self.ends[-1] - self.starts[0] if self.ends else 0
 
-    @property
-    def ended_early(self) -> bool:
-        """Whether it failed or was stopped."""
-        return self.cut_short or self.failure is not None
+def several(query: Query, times: int, samples: int) -> Query:
+    """Return the query that runs `times` of the `samples` prepared ones in a row, as multi_stream has it."""
+    if times == 1:
+        return query
+    places = range(times)
 
-    def nothing_more(self) -> "Timeline":
-        """Return the timeline of a phase that never began because this one ended early."""
-        return replace(self, starts=array("q"), ends=array("q"))
+    def run(index: int) -> Arrays:
+        first = index * times
+        outputs: Arrays = ()
+        for place in places:
+            outputs = query((first + place) % samples)
+        return outputs
+
+    return run
 
 
 def measure(
     query: Query,
     samples: int,
     *,
-    scenario: Scenario,
+    arrival: Arrival,
     bounds: Bounds,
     clock: Clock,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
+    between: Progress,
+    cancel: Cancel,
 ) -> Timeline:
     """Run queries over `samples` prepared samples in rotation until `bounds` are met, a query fails or somebody stops.
 
-    A KeyboardInterrupt ends the run as `cancel` does: what was measured is returned, marked as cut short.
+    A run's length counts to the last query's issue, with every sample due at the start to the last end: the rules of
+    LoadGen. A KeyboardInterrupt ends the run as `cancel` does: what was measured is returned, marked as cut short.
     """
     stamps = _Stamps(starts=array("q"), ends=array("q"))
-    run = _waiting if scenario.due_at_start else _one_by_one
+    at_start = arrival is Arrival.AT_START
+    run = _waiting if at_start else _one_by_one
     order = cycle(range(samples))
     failure, stopped = None, False
-    elapsed = reported = 0
+    lasted = 0
     try:
-        while bounds.share(elapsed, len(stamps.ends)) < 1:
-            if stopped := bool(cancel and cancel.is_set()):
+        while bounds.share(lasted, len(stamps.ends)) < 1:
+            if stopped := cancel.is_set():
                 break
-            run(query, islice(order, bounds.block(elapsed, len(stamps.ends))), clock.perf_ns, stamps)
-            elapsed = stamps.elapsed_ns
-            if progress and elapsed - reported >= _REPORT_EVERY_NS:
-                reported = elapsed
-                progress(bounds.share(elapsed, len(stamps.ends)))
-        if progress:
-            progress(bounds.share(elapsed, len(stamps.ends)))
+            run(query, islice(order, bounds.block(stamps.spent_ns, len(stamps.ends))), clock.perf_ns, stamps)
+            lasted = stamps.spent_ns if at_start else stamps.issued_ns
+            between(bounds.share(lasted, len(stamps.ends)))
     except DeviceError as error:
         failure = str(error) or type(error).__name__
     except KeyboardInterrupt:
         stopped = True
-    whole = len(stamps.ends) + bool(failure)
-    return Timeline(starts=stamps.starts[:whole], ends=stamps.ends, failure=failure, cut_short=stopped)
+    ended = len(stamps.ends)
+    starts = stamps.starts[: ended + bool(failure)]
+    return Timeline(
+        starts=starts,
+        ends=stamps.ends + array("q", [NEVER] * bool(failure)),
+        due=starts[:1] * len(starts) if at_start else None,
+        failure=failure,
+        failed=ended if failure else None,
+        cut_short=stopped,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +102,12 @@ class _Stamps:
     ends: "array[int]"
 
     @property
-    def elapsed_ns(self) -> int:
+    def spent_ns(self) -> int:
         return self.ends[-1] - self.starts[0] if self.ends else 0
+
+    @property
+    def issued_ns(self) -> int:
+        return self.starts[-1] - self.starts[0] if self.ends else 0
 
     def extend(self, starts: list[int], ends: list[int]) -> None:
         self.starts.extend(array("q", starts))

@@ -1,35 +1,57 @@
-"""What a run decides: how queries follow each other, when there are enough, and whether the run counts. Pure.
+"""How queries follow each other, and when there are enough of them. Pure.
 
-The scenarios are MLPerf's (Reddi et al. 2020, arXiv:1911.02549, section IV): *single_stream* issues one query when
-the last one ended and is judged by latency; *offline* has every sample at hand from the start and is judged by
-throughput, so the latency of one of its samples is mostly waiting and says nothing.
+The scenarios are MLPerf's (Reddi et al. 2020, arXiv:1911.02549, section IV). *single_stream* issues one query of one
+sample when the last one ended, *multi_stream* one of several samples; both are judged by latency. *server* issues
+queries at random times whether or not the device keeps up, so that a query's latency counts from when it was due.
+*offline* has every sample at hand from the start and is judged by throughput: the latency of one of its samples is
+mostly waiting and says nothing.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
-VALID, INVALID = "VALID", "INVALID"
-
+#: A warm-up goes on for as many parts at most while the latency drifts.
+WARMUP_PARTS = 5
 _BLOCK_NS = 20_000_000
 _WARMUP_SHARE, _WARMUP_MAX_NS, _WARMUP_MIN_QUERIES = 0.1, 1_000_000_000, 3
 
 
+class Arrival(Enum):
+    """When a query is due: when the last one ended, at a time of a schedule, or when the run begins."""
+
+    AFTER_THE_LAST = "after the last"
+    BY_SCHEDULE = "by schedule"
+    AT_START = "at start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A way to issue queries. `due_at_start`: all are due when the run begins, else each when it is issued."""
+    """A way to issue queries, and what judges it.
+
+    `metric` is a column of RESULTS, `percentile` LoadGen's share of queries that the verdict is about, `samples` how
+    many there are in a query.
+    """
 
     name: str
+    arrival: Arrival
     metric: str
-    due_at_start: bool
+    percentile: float | None
+    samples: int
 
     @property
     def lower_is_better(self) -> bool:
         """Whether less of the metric is better: it is for a latency, not for a throughput."""
-        return self.metric == "p50_s"
+        return self.metric != "throughput_per_s"
 
 
-SINGLE_STREAM = Scenario(name="single_stream", metric="p50_s", due_at_start=False)
-OFFLINE = Scenario(name="offline", metric="throughput_per_s", due_at_start=True)
-SCENARIOS = {scenario.name: scenario for scenario in (SINGLE_STREAM, OFFLINE)}
+# the percentiles, and the 8 samples, are those of LoadGen's mlperf.conf
+SINGLE_STREAM = Scenario(
+    name="single_stream", arrival=Arrival.AFTER_THE_LAST, metric="p50_s", percentile=0.9, samples=1
+)
+MULTI_STREAM = Scenario(name="multi_stream", arrival=Arrival.AFTER_THE_LAST, metric="p50_s", percentile=0.99, samples=8)
+SERVER = Scenario(name="server", arrival=Arrival.BY_SCHEDULE, metric="percentile_s", percentile=0.99, samples=1)
+OFFLINE = Scenario(name="offline", arrival=Arrival.AT_START, metric="throughput_per_s", percentile=None, samples=1)
+SCENARIOS = {scenario.name: scenario for scenario in (SINGLE_STREAM, MULTI_STREAM, SERVER, OFFLINE)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,26 +83,8 @@ def steady(*, duration_s: float, min_queries: int, max_queries: int) -> Bounds:
 
 
 def warmup(*, duration_s: float, max_queries: int) -> Bounds:
-    """Return the bounds of the warm-up: a tenth of the run, a second at most, and three queries at least."""
+    """Return the bounds of one part of the warm-up: a tenth of the run, a second at most, three queries at least."""
     share_ns = round(duration_s * 1e9 * _WARMUP_SHARE)
     return Bounds(
         duration_ns=max(1, min(share_ns, _WARMUP_MAX_NS)), min_queries=_WARMUP_MIN_QUERIES, max_queries=max_queries
     )
-
-
-def judge(*, bounds: Bounds, steady_ns: int, queries: int, cut_short: bool, failure: str | None) -> tuple[str, ...]:
-    """Return why a run does not count; nothing where it is VALID."""
-    reasons = []
-    counted = f"{queries} {'query' if queries == 1 else 'queries'}"
-    if cut_short:
-        reasons.append(f"cut short after {counted}")
-    if failure:
-        reasons.append(f"failed after {counted}: {failure}")
-    few, brief = queries < bounds.min_queries, steady_ns < bounds.duration_ns
-    if (few or brief) and queries >= bounds.max_queries:
-        reasons.append("memory holds no more queries: ask for a shorter run")
-    if few:
-        reasons.append(f"{counted}, {bounds.min_queries} asked for")
-    if brief:
-        reasons.append(f"lasted {steady_ns / 1e9:.3g} s, {bounds.duration_ns / 1e9:.3g} s asked for")
-    return tuple(reasons)

@@ -1,8 +1,9 @@
 """From a timeline to tables: samples, their summary, and what makes them unstable."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,39 +12,40 @@ from numpy.typing import NDArray
 from tpukit import schema, stats
 from tpukit.host import CpuUse
 from tpukit.inference._inputs import Accuracy
-from tpukit.inference._measure import Timeline
+from tpukit.inference._rules import at_percentile, estimate, latencies_ns, service_ns
 from tpukit.inference._scenarios import Scenario
-
-if TYPE_CHECKING:
-    from array import array
+from tpukit.inference._settings import Settings
+from tpukit.inference._timeline import Timeline
 
 _QUANTILES = {"p50": 0.50, "p90": 0.90, "p99": 0.99}
 _DRIFT = 0.05
 _OTHERS_SHARE = 0.25
+_CLOCKS_APART_S = 1.0
+_OK, _ERROR, _UNSERVED = range(3)
 _NO_BASELINE = "none: measured alone"
 _NO_LIMIT = "none: this device's peak was not measured"
 
 
-def samples_table(run_id: str, timeline: Timeline, scenario: Scenario) -> pd.DataFrame:
-    """Return the SAMPLES of one run; times count from the first query's start."""
-    starts, ends = _stamps(timeline.starts), _stamps(timeline.ends)
-    zero = starts[0] if len(starts) else 0
-    failed = len(starts) - len(ends)
-    start = (starts - zero) / 1e9
-    end = np.concatenate([ends - zero, np.full(failed, np.nan)]) / 1e9
-    scheduled = np.zeros(len(start)) if scenario.due_at_start else start
-    n = len(start)
-    bad = np.zeros(n, dtype=np.int8)
-    bad[n - failed :] = 1
+def samples_table(run_id: str, timeline: Timeline) -> pd.DataFrame:
+    """Return the SAMPLES of one run; times count from when the first query was due."""
+    due, starts, ends, ended = timeline.due_ns, timeline.starts_ns, timeline.ends_ns, timeline.ended
+    n = len(starts)
+    zero = due[0] if n else 0
+    end = np.where(ended, (ends - zero) / 1e9, np.nan)
+    scheduled = (due - zero) / 1e9
+    status = np.where(ended, _OK, _UNSERVED).astype(np.int8)
+    error = np.full(n, -1, dtype=np.int8)
+    if timeline.failed is not None:
+        status[timeline.failed], error[timeline.failed] = _ERROR, 0
     return schema.frame(
         {
             "run_id": _categorical(np.zeros(n, dtype=np.int8), [run_id]),
             "scheduled_s": scheduled,
-            "start_s": start,
+            "start_s": (starts - zero) / 1e9,
             "end_s": end,
             "latency_s": end - scheduled,
-            "status": _categorical(bad, ["ok", "error"]),
-            "error": _categorical(bad - np.int8(1), [timeline.failure] if timeline.failure else []),
+            "status": _categorical(status, ["ok", "error", "unserved"]),
+            "error": _categorical(error, [timeline.failure] if timeline.failure else []),
         },
         schema.SAMPLES,
     )
@@ -54,31 +56,34 @@ def _categorical(codes: NDArray[np.int8], names: list[str]) -> "pd.Categorical[s
     return pd.Categorical.from_codes(codes, pd.Index(names, dtype="str"))
 
 
-def _stamps(stamps: "array[int]") -> NDArray[np.int64]:
-    return np.frombuffer(stamps, dtype=np.int64) if len(stamps) else np.empty(0, dtype=np.int64)
-
-
-def summary(samples: pd.DataFrame, *, scenario: Scenario, batch: int) -> dict[str, Any]:
-    """Return the columns of RESULTS that follow from a run's SAMPLES."""
-    ended = samples[samples["status"] == "ok"] if (samples["status"] != "ok").any() else samples
-    n = len(ended)
+def summary(timeline: Timeline, *, settings: Settings, scenario: Scenario) -> dict[str, Any]:
+    """Return the columns of RESULTS that follow from a run's timeline."""
+    n, span_s = timeline.queries, timeline.span_ns / 1e9
     row: dict[str, Any] = {"n": n, "metric": scenario.metric, "baseline": _NO_BASELINE, "limit": _NO_LIMIT}
     if n == 0:
         return row
-    steady_s = float(ended["end_s"].iloc[-1] - ended["start_s"].iloc[0])
-    row |= {"steady_s": steady_s, "throughput_per_s": n * batch / steady_s if steady_s > 0 else float("nan")}
-    row["drift"] = stats.drift((ended["end_s"] - ended["start_s"]).to_numpy())
-    if not scenario.due_at_start:
-        row |= _latency(ended["latency_s"].to_numpy())
+    row |= {
+        "steady_s": span_s,
+        "throughput_per_s": n * settings.samples_per_query / span_s if span_s > 0 else float("nan"),
+        "drift": stats.drift(service_ns(timeline) / 1e9),
+    }
+    if settings.percentile is not None:
+        row |= _latency(latencies_ns(timeline), settings.percentile)
+    if settings.latency_bound_s is not None:
+        over = int((latencies_ns(timeline) > round(settings.latency_bound_s * 1e9)).sum())
+        row["over_bound"] = over + len(timeline.starts) - n
     return row
 
 
-def _latency(latency_s: NDArray[np.float64]) -> dict[str, float]:
+def _latency(latencies: NDArray[np.int64], percentile: float) -> dict[str, float]:
+    latency_s = latencies / 1e9
     row = {"min_s": float(latency_s.min()), "max_s": float(latency_s.max())}
     for name, q in _QUANTILES.items():
-        estimate = stats.quantile(latency_s, q)
-        row |= {f"{name}_s": estimate.value, f"{name}_lo_s": estimate.lo, f"{name}_hi_s": estimate.hi}
-    return row
+        found = stats.quantile(latency_s, q)
+        row |= {f"{name}_s": found.value, f"{name}_lo_s": found.lo, f"{name}_hi_s": found.hi}
+    row["percentile_s"] = at_percentile(latencies, percentile) / 1e9
+    cautious = estimate(latencies, percentile)
+    return row | ({} if cautious is None else {"early_stopping_s": cautious / 1e9})
 
 
 def accuracy_columns(found: Accuracy | None) -> dict[str, float]:
@@ -91,7 +96,11 @@ def accuracy_columns(found: Accuracy | None) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """How busy the machine was: load average before the run, CPU use before and after it, its length."""
+    """How busy the machine was: load average before the run, CPU use before and after it.
+
+    `wall_s` is the steady state's length on the clock that latencies are taken from, `day_s` by the time of day,
+    `warm_drift` the drift of latency at the end of the warm-up, NaN without one.
+    """
 
     threads: int
     cores: int
@@ -101,6 +110,8 @@ class Surroundings:
     before: CpuUse
     after: CpuUse
     wall_s: float
+    day_s: float
+    warm_drift: float
 
     @property
     def others_cores(self) -> float:
@@ -119,7 +130,7 @@ class Surroundings:
         return self.load_average - min(self.before.own_s / 60, self.cores)
 
 
-def instability(samples: pd.DataFrame, row: Mapping[str, Any], around: Surroundings) -> tuple[str, ...]:
+def instability(timeline: Timeline, row: Mapping[str, Any], around: Surroundings) -> tuple[str, ...]:
     """Return why the numbers of a run may not repeat; nothing where nothing speaks against them."""
     found = []
     if around.threads > around.cores:
@@ -128,12 +139,17 @@ def instability(samples: pd.DataFrame, row: Mapping[str, Any], around: Surroundi
         found.append(f"load average {around.load_average:.1f} on {around.processors} cores before the run")
     if around.others_cores > _OTHERS_SHARE * around.allowed:
         found.append(f"other processes kept {around.others_cores:.1f} of {around.allowed} cores busy")
+    if abs(around.day_s - around.wall_s) > _CLOCKS_APART_S:
+        found.append(
+            f"the run took {around.wall_s:.3g} s by one clock and {around.day_s:.3g} s by the time of day: "
+            "the machine slept, or its clock was set"
+        )
+    if not math.isnan(around.warm_drift):
+        found.append(f"latency still drifted by {around.warm_drift:+.0%} when the warm-up ended")
     drift = row.get("drift", float("nan"))
     if abs(drift) > _DRIFT:
         found.append(f"latency drifted by {drift:+.0%} over the run")
-    ended = samples["status"] == "ok"
-    served_s = (samples["end_s"] - samples["start_s"])[ended].to_numpy()
-    places = stats.modes(served_s)
+    places = stats.modes(service_ns(timeline) / 1e9)
     if len(places) > 1:
         found.append("latency gathers at " + " and ".join(f"{place * 1e3:.3g} ms" for place in places))
     return tuple(f"unstable: {what}" for what in found)

@@ -1,4 +1,4 @@
-"""What a device, a session and a run's settings are."""
+"""What a device and a session are."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,14 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tpukit.errors import ConfigError, UnknownNameError
 from tpukit.inference._model import Model
-from tpukit.inference._scenarios import SCENARIOS
 
 Arrays = tuple[NDArray[Any], ...]
-# beyond these the runtimes overflow, or a run would outlive its machine
-_MAX_DURATION_S = 1e7
-_RANGES = {"min_queries": (1, 10**12), "threads": (1, 1024), "batch": (1, 2**16), "seed": (0, 2**63 - 1)}
 
 #: Runs the prepared sample with this index and returns its outputs.
 Query = Callable[[int], Arrays]
@@ -77,29 +72,3 @@ class Device(Protocol):
 
         Raises ModelLoadError where the device cannot take it, or not with this batch.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How one run is made; raises ConfigError on what cannot be used, UnknownNameError for an unknown scenario."""
-
-    scenario: str
-    duration_s: float
-    min_queries: int
-    threads: int
-    batch: int
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.scenario not in SCENARIOS:
-            raise UnknownNameError("scenario", self.scenario, SCENARIOS)
-        # a NaN is not between anything
-        is_number = isinstance(self.duration_s, int | float) and not isinstance(self.duration_s, bool)
-        if not is_number or not 0 < self.duration_s <= _MAX_DURATION_S:
-            raise ConfigError(
-                f"duration is {self.duration_s!r} s: expected a number of seconds above 0, up to {_MAX_DURATION_S:g}"
-            )
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise ConfigError(f"{name} is {value!r}: expected a whole number from {least} to {most}")

@@ -16,8 +16,8 @@ from tpukit.inference import BenchmarkResult, Model, benchmark, read_model
 from tpukit.metrics_integration._replay import Replay, ReplayClock
 from tpukit.metrics_integration._suite import SUITE, Cell, Effort, Finding
 
-_MODEL, _RUN_S = "autoencoder_int8", 0.01
-_PAIRS, _QUICK_PAIRS, _RUNS = 200, 20, 12
+_MODEL, _RUN_S, _QUERIES = "autoencoder_int8", 0.01, 100
+_PAIRS, _QUICK_PAIRS, _RUNS = 200, 20, 8
 _SLOWER = 1.05
 _LEVEL = 0.05
 
@@ -46,7 +46,7 @@ def _pairs(effort: Effort) -> Iterator[Finding]:
     alike, slower, clock = _Tally(), _Tally(), ReplayClock()
     before: Side = ()
     for _ in range(pairs):
-        base, new = _in_turn(lambda _: benchmark(model, duration_s=_RUN_S, min_queries=1), effort)
+        base, new = _in_turn(lambda _: benchmark(model, duration_s=_RUN_S, min_queries=_QUERIES), effort)
         alike.add(base, new)
         slower.add(*_in_turn(_replays(model, (base, new), clock), effort))
         if before:
@@ -93,7 +93,7 @@ def _replays(model: Model, sides: tuple[Side, Side], clock: ReplayClock) -> Call
         side = number % 2
         latencies_s = sides[side][number // 2].samples["latency_s"].to_numpy() * (_SLOWER if side else 1.0)
         device = Replay(np.rint(latencies_s * 1e9).astype(np.int64).tolist(), clock)
-        return benchmark(model, device, duration_s=_RUN_S, min_queries=1, clock=clock)
+        return benchmark(model, device, duration_s=_RUN_S, min_queries=_QUERIES, clock=clock)
 
     return run
 

@@ -23,6 +23,14 @@ class ReplayClock:
         """Seconds since the start."""
         return self.ns / 1e9
 
+    def sleep(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.ns += round(seconds * 1e9)
+
+    def wait_until_ns(self, due_ns: int) -> None:
+        """Let time pass until `due_ns`, where that is to come."""
+        self.ns = max(self.ns, due_ns)
+
     def utc(self) -> datetime:
         """The time of day, with zone UTC."""
         return _EPOCH + timedelta(microseconds=self.ns // 1000)

@@ -10,7 +10,7 @@ intervals come from the binomial distribution, trends from Kendall's rank correl
 | `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
 | `paired_change(base, new)`, `unpaired_change(base, new)` | a `Change` between two sets of runs, by rank tests |
 | `verdict(change, margin=…)`, `min_pairs()` | what a change is called, and how many pairs that takes |
-| `min_queries(over, percentile)`, `discarded(n, percentile)` | LoadGen's early stopping |
+| `min_queries(over, percentile)`, `allowed_over(n, percentile)` | LoadGen's early stopping |
 """
 
 from tpukit.stats._comparison import (
@@ -24,7 +24,7 @@ from tpukit.stats._comparison import (
     unpaired_change,
     verdict,
 )
-from tpukit.stats._early_stopping import discarded, min_queries
+from tpukit.stats._early_stopping import allowed_over, min_queries
 from tpukit.stats._sample import (
     DRIFT_MIN_N,
     Array,
@@ -47,7 +47,7 @@ __all__ = [
     "Array",
     "Change",
     "Estimate",
-    "discarded",
+    "allowed_over",
     "drift",
     "min_pairs",
     "min_queries",

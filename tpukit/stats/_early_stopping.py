@@ -10,7 +10,6 @@ import math
 from scipy import stats
 
 _CONFIDENCE = 0.99
-_TOO_MANY = 2**62
 
 
 def min_queries(over: int, percentile: float) -> int:
@@ -25,36 +24,31 @@ def min_queries(over: int, percentile: float) -> int:
         raise ValueError(f"a percentile lies inside (0, 1), got {percentile}")
     if over < 0:
         raise ValueError(f"a count of queries is 0 or more, got {over}")
-    # h queries under the latency prove nothing, beyond them they do
-    low, high = 0, 1
-    while high < _TOO_MANY and not _proves(high, over, percentile):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _proves(middle, over, percentile) else (middle, high)
-    return high + over
+    too_few, enough = 0, 1  # of those under the latency
+    while not _proves(enough, over, percentile):
+        too_few, enough = enough, enough * 2
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        too_few, enough = (too_few, middle) if _proves(middle, over, percentile) else (middle, enough)
+    return enough + over
 
 
 def _proves(under: int, over: int, percentile: float) -> bool:
-    # the binomial's distribution function by way of the incomplete beta, as LoadGen has it: at 1e-9 of the threshold
-    # the count may be one off otherwise
+    # P[Binomial(under + over, 1 - p) <= over] by way of the incomplete beta function, as LoadGen computes it
     return bool(stats.beta.cdf(percentile, under, over + 1) < 1 - _CONFIDENCE)
 
 
-def discarded(n: int, percentile: float) -> int | None:
-    """Return how many of the longest of `n` latencies LoadGen's estimate of a percentile leaves out; None where n is
-    too small for one.
+def allowed_over(n: int, percentile: float) -> int | None:
+    """Return how many of `n` queries may be above a latency and still prove `percentile`; None where n is too small.
 
-    The estimate is the longest latency of the others: with 99 % confidence the true percentile is no longer.
-
-    >>> discarded(64, 0.9), discarded(63, 0.9), discarded(1000, 0.99)
-    (0, None, 1)
+    >>> allowed_over(458, 0.99), allowed_over(459, 0.99), allowed_over(662, 0.99), allowed_over(12906, 0.99)
+    (None, 0, 1, 103)
     """
-    if n < min_queries(1, percentile):
+    if n < min_queries(0, percentile):
         return None
-    # t over the estimate must be allowed: the largest t is left out but for one
-    low, high = 1, 1 + math.ceil(n * (1 - percentile)) + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if min_queries(middle, percentile) <= n else (low, middle)
-    return low - 1
+    # more than the expected number proves nothing, and one more is beyond it for sure
+    allowed, too_many = 0, math.ceil(n * (1 - percentile)) + 1
+    while too_many - allowed > 1:
+        middle = (allowed + too_many) // 2
+        allowed, too_many = (middle, too_many) if min_queries(middle, percentile) <= n else (allowed, middle)
+    return allowed

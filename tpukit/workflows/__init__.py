@@ -2,7 +2,8 @@
 
 | name | what |
 |---|---|
-| `measure(models, history=…)` | models × devices × scenarios × threads, each beside its baseline, stored as measured |
+| `measure(models, history=…, load=…)` | models × devices × a `Load`, each beside its baseline, stored as measured |
+| `Load(…)` | scenarios × threads × batches × rates, repeated, and how each run is made |
 | `check_sweep(models, …)` | the same sweep's arguments, refused before anything is started |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
@@ -10,10 +11,12 @@
 | `by_scenario(table, columns)` | such a table in parts, what all rows of one share said once |
 """
 
+from tpukit.workflows._cells import Load
 from tpukit.workflows._measure import Measured, Step, check_sweep, measure
 from tpukit.workflows._readable import by_scenario, compared, notes, phases, readable, significant
 
 __all__ = [
+    "Load",
     "Measured",
     "Step",
     "by_scenario",

@@ -3,8 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,13 @@ from tpukit.inference import (
     Cancel,
     Device,
     Model,
-    Settings,
     benchmark,
     get_device,
     read_models,
 )
 from tpukit.interrupts import interruptible
+from tpukit.workflows._cells import Cell, Load, cells
 from tpukit.workloads import Data
-
-_BASELINE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,138 +60,68 @@ class Measured:
         return both.sort_values("model", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-def measure(  # noqa: PLR0913 the axes of a sweep, each named by the caller
+def measure(  # noqa: PLR0913 what to measure, where to keep it, and who looks on
     models: Sequence[str | Path | Model],
     *,
     history: History,
     devices: Sequence[str | Device] = ("cpu",),
-    scenarios: Sequence[str] = ("single_stream",),
-    threads: Sequence[int] = (1,),
-    batch: int = 1,
-    duration_s: float = 10.0,
-    min_queries: int = 100,
-    seed: int = 0,
+    load: Load | None = None,
+    name: str | None = None,
     data: Data | None = None,
     baseline: str | Device | None = "reference",
     progress: Callable[[Step], None] | None = None,
     cancel: Cancel | None = None,
 ) -> Measured:
-    """Measure every combination and store each run as soon as it ends.
+    """Measure every combination of models, devices and what `load` varies, and store each run as soon as it ends.
 
-    Before a model's cells, `baseline` runs it on one thread for a tenth of the time and `min_queries` at least, so that
-    every number has its baseline from the same sweep; None leaves that out. A cell that cannot be measured becomes a
-    row, and the sweep goes on; Ctrl-C, `cancel` or a store that fails end it, and what was measured is returned. Models
-    of one name are told apart by their sha256.
+    Before a model's cells, `baseline` runs it on one thread for a tenth of the time and as many queries, so that every
+    number has its baseline from the same sweep; None leaves that out. `name` is kept with each run. A cell that cannot
+    be measured becomes a row, and the sweep goes on; Ctrl-C, `cancel` or a store that fails end it, and what was
+    measured is returned. Models of one name are told apart by their sha256.
 
     Raises ConfigError, UnknownNameError, ModelLoadError and StorageError for what can be known before measuring.
     """
-    read, on = check_sweep(
-        models,
-        devices=devices,
-        scenarios=scenarios,
-        threads=threads,
-        batch=batch,
-        duration_s=duration_s,
-        min_queries=min_queries,
-        seed=seed,
-    )
+    load = load or Load()
+    read, on = check_sweep(models, devices=devices, load=load)
     against = None if baseline is None else get_device(baseline)
     history.check()
-    cells: list[_Cell] = []
-    for model in read:
-        if against:
-            cells.append(_baseline_cell(model, against, duration_s, min_queries))
-        cells += [
-            _Cell(model=model, device=device, scenario=scenario, threads=n, seconds=duration_s, queries=min_queries)
-            for device in on
-            for scenario in scenarios
-            for n in threads
-        ]
+    todo = cells(read, on, load, against)
     sweep = _Sweep(history=history)
     with interruptible(cancel) as stop, sweep.ended_by_hand():
-        for at, cell in enumerate(cells):
-            sweep.add(cell, _run(cell, _ticker(progress, cells, at), batch=batch, seed=seed, data=data, cancel=stop))
-            sweep.cut_short |= at + 1 < len(cells) and stop.is_set()
+        for at, cell in enumerate(todo):
+            sweep.add(cell, _run(cell, _ticker(progress, todo, at), name=name, data=data, cancel=stop))
+            sweep.cut_short |= at + 1 < len(todo) and stop.is_set()
             if sweep.cut_short or sweep.not_stored:
                 break
     done = len(sweep.results) + len(sweep.baselines)
-    return sweep.measured(not_measured=tuple(cell.label for cell in cells[done:]))
+    return sweep.measured(not_measured=tuple(cell.label for cell in todo[done:]))
 
 
 def check_sweep(
-    models: Sequence[str | Path | Model],
-    *,
-    devices: Sequence[str | Device],
-    scenarios: Sequence[str],
-    threads: Sequence[int],
-    duration_s: float,
-    batch: int = 1,
-    min_queries: int = 100,
-    seed: int = 0,
+    models: Sequence[str | Path | Model], *, devices: Sequence[str | Device], load: Load
 ) -> tuple[list[Model], list[Device]]:
     """Return a sweep's models and devices, or raise what `measure` would raise for its arguments."""
-    for name, axis in {"model": models, "device": devices, "scenario": scenarios, "threads": threads}.items():
+    for name, axis in {"model": models, "device": devices}.items():
         if not axis:
             raise ConfigError(f"no {name} was given: name at least one")
-    for scenario, count in product(scenarios, threads):
-        Settings(
-            scenario=scenario, duration_s=duration_s, min_queries=min_queries, threads=count, batch=batch, seed=seed
-        )
+    load.settings()
     return read_models(models), [get_device(device) for device in devices]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    model: Model
-    device: Device
-    scenario: str
-    threads: int
-    seconds: float
-    queries: int
-    is_baseline: bool = False
-
-    @property
-    def label(self) -> str:
-        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        baseline = " (baseline)" if self.is_baseline else ""
-        return f"{self.model.name} {self.device.name} {self.scenario} {threads}{baseline}"
-
-
-def _baseline_cell(model: Model, device: Device, duration_s: float, min_queries: int) -> _Cell:
-    return _Cell(
-        model=model,
-        device=device,
-        scenario="single_stream",
-        threads=1,
-        seconds=duration_s * _BASELINE_SHARE,
-        queries=min_queries,
-        is_baseline=True,
-    )
-
-
-def _ticker(progress: Callable[[Step], None] | None, cells: Sequence[_Cell], at: int) -> Callable[[float], None] | None:
+def _ticker(progress: Callable[[Step], None] | None, todo: Sequence[Cell], at: int) -> Callable[[float], None] | None:
     if progress is None:
         return None
-    cell = cells[at]
-    before = sum(done.seconds for done in cells[:at])
-    whole = sum(each.seconds for each in cells)
+    cell = todo[at]
+    before = sum(done.seconds for done in todo[:at])
+    whole = sum(each.seconds for each in todo)
     progress(Step(share=before / whole, label=cell.label, begins=True))
     return lambda share: progress(Step(share=(before + share * cell.seconds) / whole, label=cell.label, begins=False))
 
 
-def _run(cell: _Cell, tick: Callable[[float], None] | None, **common: Any) -> BenchmarkResult | TpukitError:
+def _run(cell: Cell, tick: Callable[[float], None] | None, **common: Any) -> BenchmarkResult | TpukitError:
     """Return the run, or why there is none."""
     try:
-        return benchmark(
-            cell.model,
-            cell.device,
-            cell.scenario,
-            duration_s=cell.seconds,
-            min_queries=cell.queries,
-            threads=cell.threads,
-            progress=tick,
-            **common,
-        )
+        return benchmark(cell.model, cell.device, **asdict(cell.settings), progress=tick, **common)
     except TpukitError as error:
         return error
 
@@ -205,7 +132,7 @@ class _Sweep:
 
     history: History
     results: list[dict[str, Any]] = field(default_factory=list)
-    baselines: list[dict[str, Any]] = field(default_factory=list)
+    baselines: list[tuple[Cell, dict[str, Any]]] = field(default_factory=list)
     cut_short: bool = False
     not_stored: str | None = None
 
@@ -217,39 +144,47 @@ class _Sweep:
         except KeyboardInterrupt:
             self.cut_short = True
 
-    def add(self, cell: _Cell, outcome: BenchmarkResult | TpukitError) -> None:
+    def add(self, cell: Cell, outcome: BenchmarkResult | TpukitError) -> None:
         """Note one cell's outcome, and store its run."""
-        rows = self.baselines if cell.is_baseline else self.results
         if isinstance(outcome, TpukitError):
-            rows.append(_failed(cell, outcome))
+            self._note(cell, _failed(cell, outcome))
             return
         row = {str(name): value for name, value in outcome.summary.iloc[0].items()}
         row |= self._against_baseline(cell, outcome)
-        rows.append(row)
+        self._note(cell, row)
         self.cut_short |= outcome.cut_short
         self._store(outcome, schema.frame([row], schema.RESULTS))
+
+    def _note(self, cell: Cell, row: dict[str, Any]) -> None:
+        if cell.baseline:
+            self.results.append(row)
+        else:
+            self.baselines.append((cell, row))
 
     def measured(self, *, not_measured: tuple[str, ...]) -> Measured:
         """Return the tables."""
         return Measured(
             results=schema.frame(self.results, schema.RESULTS),
-            baselines=schema.frame(self.baselines, schema.RESULTS),
+            baselines=schema.frame([row for _, row in self.baselines], schema.RESULTS),
             cut_short=self.cut_short,
             not_stored=self.not_stored,
             not_measured=not_measured,
         )
 
-    def _against_baseline(self, cell: _Cell, outcome: BenchmarkResult) -> dict[str, Any]:
-        if cell.is_baseline:
+    def _against_baseline(self, cell: Cell, outcome: BenchmarkResult) -> dict[str, Any]:
+        if cell.baseline is None:
             return {"baseline": "none: it is the baseline"}
-        base = next((row for row in reversed(self.baselines) if row["model"] == cell.model.name), None)
+        base = self._baseline_of(cell)
         if base is None:
             return {}
         if base["verdict"] == INVALID:
-            reason = f"no baseline, {base['device']} failed: {base['reasons']}"
+            reason = f"no baseline, {base['device']} was INVALID: {base['reasons']}"
             said = outcome.summary["reasons"].item()
-            return {"baseline": f"none: {base['device']} failed", "reasons": "; ".join(filter(None, (said, reason)))}
-        scenario = SCENARIOS[cell.scenario]
+            return {
+                "baseline": f"none: {base['device']} was INVALID",
+                "reasons": "; ".join(filter(None, (said, reason))),
+            }
+        scenario = SCENARIOS[cell.settings.scenario]
         metric = scenario.metric
         value, reference = float(outcome.summary[metric].iloc[0]), float(base[metric])
         return {
@@ -259,6 +194,10 @@ class _Sweep:
             "speedup": reference / value if scenario.lower_is_better else value / reference,
         }
 
+    def _baseline_of(self, cell: Cell) -> dict[str, Any] | None:
+        found = (row for made, row in self.baselines if (made.model, made.settings) == (cell.model, cell.baseline))
+        return next(found, None)
+
     def _store(self, outcome: BenchmarkResult, summary: pd.DataFrame) -> None:
         try:
             self.history.append(outcome.run, outcome.samples, summary)
@@ -266,12 +205,11 @@ class _Sweep:
             self.not_stored = f"{error}; {_rescue(outcome, summary)}"
 
 
-def _failed(cell: _Cell, error: TpukitError) -> dict[str, Any]:
-    return {
+def _failed(cell: Cell, error: TpukitError) -> dict[str, Any]:
+    made = asdict(cell.settings)
+    return {name: made[name] for name in schema.RESULTS.names if name in made} | {
         "model": cell.model.name,
         "device": cell.device.name,
-        "scenario": cell.scenario,
-        "threads": cell.threads,
         "verdict": INVALID,
         "reasons": str(error),
         "n": 0,

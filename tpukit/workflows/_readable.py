@@ -136,6 +136,7 @@ def _settings(row: Mapping[Hashable, object]) -> dict[str, str]:
 def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
     return _settings(row) | {
         "batch": _text(row["batch"]),
+        "queries/s": _number(row["rate_hz"]),
         "verdict": _text(row["verdict"]) + (", unstable" if _warnings(row) else ""),
         "queries": _text(row["n"]),
         "p50 ms": _number(row["p50_s"], 1e3),

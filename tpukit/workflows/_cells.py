@@ -1,0 +1,126 @@
+"""The cells of a sweep: which runs there are, in which order, beside which baselines. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from tpukit.errors import ConfigError
+from tpukit.inference import SCENARIOS, Device, Model, Settings, settings
+
+_BASELINE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a sweep varies, and how each run is made; None is the default of profile and scenario.
+
+    `rates_hz` are those of the server scenario. `repeats` says how often every cell is run: A B C A B C, so that what
+    changes with time meets all of them alike.
+    """
+
+    scenarios: Sequence[str] = ("single_stream",)
+    threads: Sequence[int] = (1,)
+    batches: Sequence[int] = (1,)
+    rates_hz: Sequence[float] = ()
+    repeats: int = 1
+    profile: str = "default"
+    duration_s: float | None = None
+    min_queries: int | None = None
+    samples_per_query: int | None = None
+    latency_bound_s: float | None = None
+    percentile: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        axes = {"scenario": self.scenarios, "threads": self.threads, "batch": self.batches}
+        for name, axis in axes.items():
+            if not axis:
+                raise ConfigError(f"no {name} was given: name at least one")
+        if isinstance(self.repeats, bool) or not isinstance(self.repeats, int) or self.repeats < 1:
+            raise ConfigError(f"repeats is {self.repeats!r}: expected a whole number from 1")
+        if self.rates_hz and "server" not in self.scenarios:
+            raise ConfigError("rate_hz does not go without the scenario server: name it, or leave the rate out")
+
+    def settings(self) -> list[Settings]:
+        """Return the settings of every cell; raises what `inference.settings` raises."""
+        return [
+            self._one(scenario, threads=threads, batch=batch, rate_hz=rate)
+            for scenario, threads, batch in product(self.scenarios, self.threads, self.batches)
+            for rate in (self.rates_hz or (None,) if scenario == "server" else (None,))
+        ]
+
+    def _one(self, scenario: str, *, threads: int, batch: int, rate_hz: float | None) -> Settings:
+        kind = SCENARIOS.get(scenario)
+        several = kind is not None and kind.samples > 1
+        judged = kind is not None and kind.percentile is not None
+        return settings(
+            scenario,
+            profile=self.profile,
+            duration_s=self.duration_s,
+            min_queries=self.min_queries,
+            threads=threads,
+            batch=batch,
+            seed=self.seed,
+            samples_per_query=self.samples_per_query if several else None,
+            rate_hz=rate_hz,
+            latency_bound_s=self.latency_bound_s if scenario == "server" else None,
+            percentile=self.percentile if judged else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One run of a sweep. `baseline` is the settings of the run that it is compared with, None where it is one."""
+
+    model: Model
+    device: Device
+    settings: Settings
+    baseline: Settings | None
+
+    @property
+    def seconds(self) -> float:
+        """How long its steady state takes at least."""
+        rate_hz = self.settings.rate_hz
+        return max(self.settings.duration_s, self.settings.min_queries / rate_hz if rate_hz else 0.0)
+
+    @property
+    def label(self) -> str:
+        """What it is, in a few words."""
+        made = self.settings
+        threads = f"{made.threads} thread{'s' if made.threads > 1 else ''}"
+        batch = f" batch {made.batch}" if made.batch > 1 else ""
+        rate = f" {made.rate_hz:g}/s" if made.rate_hz else ""
+        baseline = "" if self.baseline else " (baseline)"
+        return f"{self.model.name} {self.device.name} {made.scenario}{rate} {threads}{batch}{baseline}"
+
+
+def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseline: Device | None) -> list[Cell]:
+    """Return a sweep's cells in order: in the first round each model's baselines before its own cells."""
+    wanted = load.settings()
+    found: list[Cell] = []
+    for turn in range(load.repeats):
+        for model in models:
+            if baseline and turn == 0:
+                found += _baselines(model, baseline, wanted)
+            found += [
+                Cell(model=model, device=device, settings=each, baseline=_baseline_of(each))
+                for device, each in product(devices, wanted)
+            ]
+    return found
+
+
+def _baselines(model: Model, device: Device, wanted: Sequence[Settings]) -> Iterator[Cell]:
+    for each in dict.fromkeys(_baseline_of(made) for made in wanted):
+        yield Cell(model=model, device=device, settings=each, baseline=None)
+
+
+def _baseline_of(made: Settings) -> Settings:
+    """Return the settings of the baseline: one thread, a tenth of the time, as many queries.
+
+    For offline it is single_stream: its samples, too, run one after another.
+    """
+    alone = replace(made, threads=1, duration_s=made.duration_s * _BASELINE_SHARE)
+    if made.percentile is not None:
+        return alone
+    single = SCENARIOS["single_stream"]
+    return replace(alone, scenario=single.name, percentile=single.percentile)
