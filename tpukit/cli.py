@@ -280,7 +280,8 @@ def history_compare(  # noqa: PLR0917 options, which nobody gives by position
 ) -> None:
     """Say what became slower; ends with 1 where something did.
 
-    Differences under 2 %, or under --fail-on where that is less, are the same.
+    Runs measured in turn (base, new, base, new, …), six of each at least, tell most. Differences under 2 %, or under
+    --fail-on where that is less, count as none.
     """
     from tpukit.history import History
 
