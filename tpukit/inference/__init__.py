@@ -3,6 +3,7 @@
 | name | what |
 |---|---|
 | `benchmark(model, device, scenario)` | one run: samples, summary, verdict, warnings |
+| `find_peak(model, device)` | the highest rate of the server scenario that keeps its bound |
 | `inspect_model(model)` | inputs, outputs, operators, parameters and bytes, without running it |
 | `devices()` | what can run a model here, and why others cannot |
 | `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
@@ -13,6 +14,7 @@ from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
+from tpukit.inference._peak_rate import PeakRate, find_peak
 from tpukit.inference._rules import INVALID, VALID
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
@@ -35,6 +37,7 @@ __all__ = [
     "Issuing",
     "Model",
     "ModelInfo",
+    "PeakRate",
     "Progress",
     "Query",
     "Session",
@@ -42,6 +45,7 @@ __all__ = [
     "Tensor",
     "benchmark",
     "devices",
+    "find_peak",
     "get_device",
     "inspect_model",
     "read_model",
