@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tpukit import host
+from tpukit.errors import ConfigError
 from tpukit.inference import Model, Peaks, _kernels, cpu_peaks, get_device, inspect_model, work
 from tpukit.inference._kernels import Kernel, LiteRTKernels
 from tpukit.inference._peaks import measured_peaks
@@ -149,6 +150,11 @@ def test_more_threads_than_cores_are_as_many_as_cores(ask: Ask, kernels: FakeKer
     assert kernels.asked == [4]
 
 
+def test_less_than_a_thread_is_refused(ask: Ask) -> None:
+    with pytest.raises(ConfigError, match="threads is 0: expected a whole number from 1"):
+        ask(0)
+
+
 def test_more_threads_never_have_lower_peaks(ask: Ask, kernels: FakeKernels) -> None:
     one = ask(1)
     kernels.speed = 0.5
@@ -171,6 +177,7 @@ def test_on_a_busy_machine_the_next_process_measures_again_and_the_best_counts(
 ) -> None:
     machine(others_s=100.0)
     good = ask(2)
+    assert good.busy
     assert "cores busy while peaks of 2 were measured" in caplog.text
     kernels.speed = 0.5
     assert ask(2).ops_per_s == good.ops_per_s
@@ -179,6 +186,7 @@ def test_on_a_busy_machine_the_next_process_measures_again_and_the_best_counts(
     better = ask(2)
     assert better.ops_per_s["int8"] == pytest.approx(2 * good.ops_per_s["int8"])
     assert ask(2) == better
+    assert not better.busy
     assert kernels.asked == [2, 2, 2]
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,6 +104,11 @@ def test_memory_binds_by_hand() -> None:
     assert found.text == (
         "memory: 2.1 MB at 50 GB/s, 2 threads (measured 2026-11-25); the work of 2 operators is unknown"
     )
+
+
+def test_a_limit_from_peaks_of_a_busy_machine_says_so() -> None:
+    found = limit(Work(macs={"int8": 10**6}, constant_bytes=1, io_bytes=1), replace(peaks(), busy=True))
+    assert found.text.endswith("1 thread (measured 2026-11-25 on a busy machine)")
 
 
 def test_a_batch_repeats_all_but_the_constants() -> None:

@@ -6,14 +6,14 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tpukit import host, paths
 from tpukit.clock import Clock, SystemClock
-from tpukit.errors import StorageError
+from tpukit.errors import ConfigError, StorageError
 from tpukit.inference._kernels import Kernel, Kernels, LiteRTKernels, Of
 from tpukit.inference._roofline import Peaks
 
@@ -33,11 +33,10 @@ _TOO_MANY_CORES = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """One entry of the file: what was measured, on which machine, and whether others left too few cores for it."""
+    """One entry of the file: what was measured, and on which machine."""
 
     machine: dict[str, Any]
     peaks: Peaks
-    busy: bool
 
 
 def cpu_peaks(
@@ -52,20 +51,24 @@ def cpu_peaks(
     cannot be written, this is logged and the peaks are returned all the same; one that holds something else is
     replaced.
 
-    Raises DeviceUnavailableError where LiteRT cannot be imported.
+    Raises ConfigError for fewer than one thread, DeviceUnavailableError where LiteRT cannot be imported.
     """
+    if threads < 1:
+        raise ConfigError(f"threads is {threads}: expected a whole number from 1")
     clock, kernels = clock or SystemClock(), kernels or LiteRTKernels()
     path = (home or paths.home()) / _FILE
     threads, machine = min(threads, host.cores()), _machine()
     known = _here(_read(path), machine)
-    if threads not in known or known[threads].busy:
-        known[threads] = _measured(threads, known.get(threads), clock=clock, kernels=kernels, machine=machine)
-        _keep(path, known[threads])
+    before = known.get(threads)
+    if before is None or before.busy:
+        found = _measured(threads, clock=clock, kernels=kernels)
+        known[threads] = found.raised_to([before] if before else [])
+        _keep(path, _Kept(machine=machine, peaks=known[threads]))
     # what fewer threads reached, more can reach
-    return known[threads].peaks.raised_to([kept.peaks for fewer, kept in known.items() if fewer < threads])
+    return known[threads].raised_to([peaks for fewer, peaks in known.items() if fewer < threads])
 
 
-def _measured(threads: int, before: _Kept | None, *, clock: Clock, kernels: Kernels, machine: dict[str, Any]) -> _Kept:
+def _measured(threads: int, *, clock: Clock, kernels: Kernels) -> Peaks:
     _LOG.info("measuring the peaks of the processor with %d of its cores", threads)
     use, began = host.cpu_use(), clock.now()
     peaks = measured_peaks(threads, clock=clock, kernels=kernels)
@@ -73,7 +76,7 @@ def _measured(threads: int, before: _Kept | None, *, clock: Clock, kernels: Kern
     busy = others + threads > host.allowed_processors() + _TOO_MANY_CORES
     if busy:
         _LOG.warning("other processes kept %.1f cores busy while peaks of %d were measured", others, threads)
-    return _Kept(machine=machine, peaks=peaks.raised_to([before.peaks] if before else []), busy=busy)
+    return replace(peaks, busy=busy)
 
 
 def _others_cores(before: host.CpuUse, after: host.CpuUse, wall_s: float) -> float:
@@ -120,8 +123,8 @@ def _machine() -> dict[str, Any]:
     return described | host.versions(_LIBRARIES)
 
 
-def _here(kept: Sequence[_Kept], machine: dict[str, Any]) -> dict[int, _Kept]:
-    return {each.peaks.threads: each for each in kept if each.machine == machine}
+def _here(kept: Sequence[_Kept], machine: dict[str, Any]) -> dict[int, Peaks]:
+    return {each.peaks.threads: each.peaks for each in kept if each.machine == machine}
 
 
 def _read(path: Path) -> list[_Kept]:
@@ -169,7 +172,7 @@ def _to_record(kept: _Kept) -> dict[str, Any]:
         "ops_per_s": dict(peaks.ops_per_s),
         # JSON's keys are text
         "bytes_per_s": [[size, rate] for size, rate in peaks.bytes_per_s.items()],
-        "busy": kept.busy,
+        "busy": peaks.busy,
     }
 
 
@@ -181,5 +184,6 @@ def _from_record(record: dict[str, Any]) -> _Kept:
         ops_per_s={str(dtype): float(rate) for dtype, rate in record["ops_per_s"].items()},
         bytes_per_s={int(size): float(rate) for size, rate in record["bytes_per_s"]},
         measured=datetime.fromisoformat(record["measured"]),
+        busy=bool(record["busy"]),
     )
-    return _Kept(machine=record["machine"], peaks=peaks, busy=bool(record["busy"]))
+    return _Kept(machine=record["machine"], peaks=peaks)

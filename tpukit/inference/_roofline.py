@@ -55,8 +55,9 @@ class Peaks:
     """The best rates that were measured with this number of threads.
 
     `ops_per_s` are arithmetic operations per second by type, two for each multiply-accumulate. `bytes_per_s` are bytes
-    read and written per second, by the size of the working set in bytes. Raises ConfigError where a rate is missing or
-    is no number above 0.
+    read and written per second, by the size of the working set in bytes. `busy` says that other processes needed the
+    cores meanwhile, so that the true peaks may be higher. Raises ConfigError where a rate is missing or is no number
+    above 0.
 
     >>> measured = datetime.fromisoformat("2026-01-01T00:00:00Z")
     >>> peaks = Peaks(threads=1, ops_per_s={"int8": 8e10}, bytes_per_s={2**14: 9e10, 2**26: 2e10}, measured=measured)
@@ -68,6 +69,7 @@ class Peaks:
     ops_per_s: Mapping[str, float]
     bytes_per_s: Mapping[int, float]
     measured: datetime
+    busy: bool = False
 
     def __post_init__(self) -> None:
         for name, rates in (("ops_per_s", self.ops_per_s), ("bytes_per_s", self.bytes_per_s)):
@@ -207,7 +209,8 @@ def _compute_text(work: Work, peaks: Peaks, batch: int) -> str:
 def _circumstances(work: Work, peaks: Peaks, batch: int) -> str:
     batched = f", batch {batch}" if batch > 1 else ""
     unknown = f"; the work of {_count(work.unknown_ops, 'operator')} is unknown" if work.unknown_ops else ""
-    return f"{_count(peaks.threads, 'thread')}{batched} (measured {peaks.measured:%Y-%m-%d}){unknown}"
+    measured = f"measured {peaks.measured:%Y-%m-%d}{' on a busy machine' if peaks.busy else ''}"
+    return f"{_count(peaks.threads, 'thread')}{batched} ({measured}){unknown}"
 
 
 def _count(n: int, noun: str) -> str:
