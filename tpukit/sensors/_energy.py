@@ -15,7 +15,6 @@ _HWMON_UPDATE_S = 0.01
 # drivers update that counter every 20 to 100 ms
 _NVML_UPDATE_S = 0.1
 
-_PACKAGE = re.compile(r"intel-rapl:\d+")
 _MONITOR = re.compile(r"ina\d")
 # what a battery or a charger shows is not what the machine takes
 _SUPPLY = re.compile(r"bat\d|adp|ac\d?$|hid|ucsi|battery|charger", re.IGNORECASE)
@@ -56,9 +55,7 @@ def find_energy(root: Path) -> tuple[EnergySource | None, str]:
 
 def _rapl(root: Path, refused: list[str]) -> EnergySource | None:
     """Sum the packages. `psys`, where there is one, holds them already, and core and dram are parts of a package."""
-    folders = [
-        each for each in _files.numbered(root / "class/powercap", "intel-rapl:*") if _PACKAGE.fullmatch(each.name)
-    ]
+    folders = _files.numbered(root / "class/powercap", "intel-rapl:*")
     packages = {folder: name for folder in folders if (name := _files.line(folder / "name")).startswith("package")}
     before = len(refused)
     counters = _files.readable((folder / "energy_uj" for folder in packages), refused)
