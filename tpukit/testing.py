@@ -58,10 +58,6 @@ class ManualClock:
         """The time of day, with zone UTC."""
         return _EPOCH + timedelta(microseconds=self._ns // 1000)
 
-    def sleep(self, seconds: float) -> None:
-        """Let time pass, without waiting."""
-        self.advance(seconds)
-
 
 class FakeDevice:
     """A device that takes any file, answers with zeros and lets the clock advance by the next latency of its script.

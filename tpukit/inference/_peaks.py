@@ -75,7 +75,7 @@ def _measured(threads: int, *, clock: Clock, kernels: Kernels) -> Peaks:
     others = _others_cores(use, host.cpu_use(), clock.now() - began)
     busy = others + threads > host.allowed_processors() + _TOO_MANY_CORES
     if busy:
-        _LOG.warning("other processes kept %.1f cores busy while peaks of %d were measured", others, threads)
+        _LOG.info("other processes kept %.1f cores busy while peaks of %d were measured", others, threads)
     return replace(peaks, busy=busy)
 
 
