@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 
 from tests.inference import _models
-from tpukit import host
-from tpukit.inference import Model
+from tpukit import host, sensors
+from tpukit.inference import Model, _benchmark
 from tpukit.testing import ManualClock
 
 # the same examples every time, and no judgement by wall time
@@ -33,6 +33,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "load_average", lambda: 0.0)
     monkeypatch.setattr(host, "cpu_use", lambda: host.CpuUse(all_s=0.0, own_s=0.0))
     monkeypatch.setattr(host, "git_revision", lambda folder: "0123abcd")
+    monkeypatch.setattr(_benchmark, "find", lambda: sensors.find(Path("/nowhere")))
 
 
 @pytest.fixture

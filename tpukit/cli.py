@@ -300,6 +300,32 @@ def _share(text: str) -> float:
     return share
 
 
+@history_app.command("meter")
+def history_meter(  # noqa: PLR0917 options, which nobody gives by position
+    log: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A meter's log as CSV: time and power, units in its headers.")
+    ],
+    runs: Annotated[
+        list[str] | None, typer.Option("--run", help="Run; repeat for more. Default: all it covers.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="Zone of times without one: Europe/Berlin, +02:00.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column of time.")] = None,
+    power: Annotated[str | None, typer.Option(help="The column of power.")] = None,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the energy of stored runs from the log of an external meter."""
+    from tpukit.history import History
+    from tpukit.sensors import read_meter
+    from tpukit.workflows import attach_meter
+
+    meter = read_meter(log, time=time, power=power, timezone=timezone)
+    table = attach_meter(History(_existing(history)), meter, runs)
+    terminal.show(table, as_json=as_json)
+    if table["energy_j"].isna().all():
+        raise typer.Exit(terminal.fail("no run's energy could be taken from the meter: see the notes", NO))
+
+
 def _existing(history: Path | None) -> Path | None:
     try:
         missing = history is not None and not history.exists()

@@ -25,7 +25,7 @@ _COMMON = ("device", "threads", "batch", "queries/s", "verdict")
 # left out, in this order, where the terminal is too narrow
 _LEAST_WANTED = ("p90 ms", "samples/s", "accuracy")
 _ENDLESS = 10_000
-_PROSE = ("about", "reason", "what")
+_PROSE = ("about", "note", "reason", "what")
 
 
 def fail(line: str, code: int) -> int:

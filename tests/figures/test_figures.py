@@ -26,7 +26,7 @@ from tpukit.errors import SchemaError
 NO_SAMPLES = schema.frame([], schema.SAMPLES)
 NO_RESULTS = schema.frame([], schema.RESULTS)
 OF_SAMPLES = (figures.plot_box, figures.plot_ecdf, figures.plot_over_time)
-OF_RESULTS = (figures.plot_threads, figures.plot_speedup)
+OF_RESULTS = (figures.plot_threads, figures.plot_speedup, figures.plot_roofline)
 
 
 def thirty() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -48,6 +48,7 @@ def thirty() -> tuple[pd.DataFrame, pd.DataFrame]:
 def every_figure() -> dict[str, go.Figure]:
     taken, rows = thirty()
     record = {name: value for name, value in rows.iloc[0].items() if pd.notna(value)}
+    bounded = rows.assign(fraction_of_peak=1 / rows["speedup"], limit="compute: 2 MMAC int8 at 400 Gop/s, 1 thread")
     runs = history(*(record | {"run_id": f"run-{day}", "day": day} for day in range(30)))
     work = pd.concat([ops(f"m{model}", ("CONV_2D", 10**model), ("SOFTMAX", 0)) for model in range(10)])
     return {
@@ -56,6 +57,7 @@ def every_figure() -> dict[str, go.Figure]:
         "over_time": figures.plot_over_time(taken, rows),
         "threads": figures.plot_threads(rows),
         "speedup": figures.plot_speedup(rows),
+        "roofline": figures.plot_roofline(bounded),
         "history": figures.plot_history(runs),
         "macs": figures.plot_macs(work),
     }
@@ -77,6 +79,7 @@ def test_axes_bear_units() -> None:
     assert axis_titles(figs["threads"]) == {"threads (number)", "p50 of latency (ms)"}
     assert axis_titles(figs["history"]) == {"start of the run (UTC)", "p50 of latency (ms)"}
     assert axis_titles(figs["macs"]) == {"multiply-accumulates of one inference (number)"}
+    assert axis_titles(figs["roofline"]) == {"share of the limit (%)"}
     assert axis_titles(figs["speedup"]) == {"speed relative to the baseline (times)"}
 
 

@@ -61,7 +61,7 @@ def test_an_overloaded_run_ends_early_and_says_what_was_held(toy: Model, clock: 
     result = run(toy, device, clock, rate_hz=200.0, duration_s=60.0)
     assert result.verdict == INVALID
     assert result.reasons[0].startswith("overloaded: stopped after ")
-    assert "it held 50 of the 200 queries/s" in result.reasons[0]
+    assert "it served 50 of the 200 queries/s" in result.reasons[0]
     # the backlog grows by 0.75 s a second, its limit is 10 times 50 ms
     assert result.samples["end_s"].max() < 3.0
     assert not result.cut_short

@@ -7,6 +7,7 @@
 | `plot_over_time(samples, results)` | latency within a run, relative to the run's own p50 |
 | `plot_threads(results)` | p50 against the number of threads, with its limit |
 | `plot_speedup(results)` | how many times better than the baseline |
+| `plot_roofline(results)` | which share of the hardware's limit is reached, and what sets it |
 | `plot_history(runs)` | p50 of the same settings from run to run |
 | `plot_macs(ops)` | multiply-accumulates by type of operator |
 
@@ -19,6 +20,7 @@ from tpukit.figures._ecdf import plot_ecdf
 from tpukit.figures._history import plot_history
 from tpukit.figures._macs import plot_macs
 from tpukit.figures._over_time import plot_over_time
+from tpukit.figures._roofline import plot_roofline
 from tpukit.figures._speedup import plot_speedup
 from tpukit.figures._threads import plot_threads
 
@@ -28,6 +30,7 @@ __all__ = [
     "plot_history",
     "plot_macs",
     "plot_over_time",
+    "plot_roofline",
     "plot_speedup",
     "plot_threads",
 ]

@@ -38,6 +38,10 @@ _SELECT_RUNS = """
     SELECT CAST(run_id AS BLOB), CAST(started AS BLOB), CAST(run AS BLOB), CAST(result AS BLOB), crc32
     FROM runs ORDER BY started, run_id
 """
+_SELECT_RUN = """
+    SELECT CAST(run_id AS BLOB), CAST(started AS BLOB), CAST(run AS BLOB), CAST(result AS BLOB), crc32
+    FROM runs WHERE run_id = ?
+"""
 
 _BOTH = Table(
     name="HISTORY",
@@ -96,6 +100,23 @@ class History:
         with sqlite.writing(self._path, _LAYOUT) as connection:
             for run, data in stored:
                 self._insert(connection, run, data)
+
+    def amend(self, run_id: str, columns: Mapping[str, Any]) -> None:
+        """Replace columns of a stored run's RESULTS; the others stay as they are.
+
+        For what becomes known after a run, such as the energy in a meter's log. Once this returns the change is as
+        durable as the run. Raises UnknownNameError where there is no such run, and SchemaError for a column that
+        RESULTS lacks or that says what the run was, which RUNS has too.
+        """
+        new = _rows.amendment(columns)
+        with sqlite.writing(self._path, _LAYOUT) as connection:
+            known = _run_ids(connection)
+            if run_id not in known:
+                raise UnknownNameError("run", run_id, known[-_OFFERED:])
+            row = connection.execute(_SELECT_RUN, (run_id,)).fetchone()
+            run, result = map(json.loads, self._whole(row))
+            *_, amended, crc = _rows.run_values(run, result | new)
+            connection.execute("UPDATE runs SET result = ?, crc32 = ? WHERE run_id = ?", (amended, crc, run_id))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per run in order of start: the columns of RUNS, then those of RESULTS that RUNS lacks.

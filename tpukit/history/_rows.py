@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -54,7 +54,7 @@ def stored(runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame) -> 
     nothing = samples.iloc[:0]
     return [
         (
-            _run_values(run, summaries[run["run_id"]]),
+            run_values(run, summaries[run["run_id"]]),
             _samples_values(run["run_id"], queries.get(run["run_id"], nothing)),
         )
         for run in _records.to_records(runs, RUNS)
@@ -70,6 +70,14 @@ def imported(runs: pd.DataFrame, samples: pd.DataFrame | None, results: pd.DataF
         (run, data if run[0] in has or not queries[run[0]] else (run[0], b"", _crc(run[0].encode())))
         for run, data in given
     ]
+
+
+def amendment(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns of RESULTS as they are stored, or raise SchemaError."""
+    if fixed := [name for name in columns if name in RUNS.names]:
+        raise SchemaError(f"column {fixed[0]} says what the run was and cannot be amended: give columns of its result")
+    (record,) = _records.to_records(schema.frame([columns], RESULTS), RESULTS)
+    return {name: record[name] for name in columns}
 
 
 def _check_keys(runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame) -> None:
@@ -89,7 +97,8 @@ def _check_keys(runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame
         raise SchemaError(f"SAMPLES has rows of runs that RUNS lacks: {', '.join(map(str, strangers))}")
 
 
-def _run_values(run: dict[str, Any], result: dict[str, Any]) -> Values:
+def run_values(run: dict[str, Any], result: dict[str, Any]) -> Values:
+    """Return the row of a run."""
     key, texts = (run["run_id"], run["started"]), (_records.dumps(run), _records.dumps(result))
     crc = _crc(*(text.encode() for text in (*key, *texts)))
     return *key, run["model"], run["model_sha256"], *texts, crc

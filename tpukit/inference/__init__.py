@@ -3,7 +3,10 @@
 | name | what |
 |---|---|
 | `benchmark(model, device, scenario)` | one run: samples, summary, verdict, warnings |
+| `find_peak(model, device)` | the highest rate of the server scenario that keeps its bound |
 | `inspect_model(model)` | inputs, outputs, operators, parameters and bytes, without running it |
+| `cpu_peaks(threads)` | the best rates of arithmetic and of memory that this machine's processor reaches |
+| `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
 | `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
 """
@@ -13,6 +16,9 @@ from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
+from tpukit.inference._peak_rate import PeakRate, find_peak
+from tpukit.inference._peaks import cpu_peaks
+from tpukit.inference._roofline import HasPeaks, Limit, Peaks, Work, limit, work
 from tpukit.inference._rules import INVALID, VALID
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
@@ -31,20 +37,29 @@ __all__ = [
     "Cancel",
     "Complete",
     "Device",
+    "HasPeaks",
     "Issue",
     "Issuing",
+    "Limit",
     "Model",
     "ModelInfo",
+    "PeakRate",
+    "Peaks",
     "Progress",
     "Query",
     "Session",
     "Settings",
     "Tensor",
+    "Work",
     "benchmark",
+    "cpu_peaks",
     "devices",
+    "find_peak",
     "get_device",
     "inspect_model",
+    "limit",
     "read_model",
     "read_models",
     "settings",
+    "work",
 ]

@@ -12,13 +12,16 @@ from tpukit import host, schema
 from tpukit.clock import Clock, SystemClock
 from tpukit.inference import _summary
 from tpukit.inference._devices import get_device
+from tpukit.inference._inspect import inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._phases import Job, Measured, run_phases
+from tpukit.inference._roofline import HasPeaks, limit, limit_columns, work
 from tpukit.inference._rules import INVALID, VALID, judge
 from tpukit.inference._settings import settings
 from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
+from tpukit.sensors import Recorder, Sensors, find
 from tpukit.workloads import Data, read_data
 
 # a null device's 10 million queries took 80 bytes each at the peak, their way into the history 40 more
@@ -62,6 +65,7 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     data: Data | Path | str | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
+    sensors: Sensors | None = None,
     clock: Clock | None = None,
 ) -> BenchmarkResult:
     """Measure a model on a device.
@@ -84,6 +88,11 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     The rules of VALID are LoadGen's. Where `duration_s` is not given it is 10 s, by `profile="mlperf"` 600 s;
     `min_queries` is what LoadGen's early stopping needs for `percentile` (0.9 in single_stream, else 0.99), 100 at
     least.
+
+    Energy and heat are read before and after the steady state and between its queries, by `sensors` (default: what the
+    machine has); where there are sensors of energy, power at rest is measured for up to two seconds before the warm-up.
+    The limit of a device that knows its peaks stands beside the result; they are measured once on a machine, which
+    takes some seconds.
 
     `progress` is called between queries, four times a second, with the share done; the run's time goes on meanwhile.
     Where `cancel` (a `threading.Event`, say) is set, or Ctrl-C is pressed, the run ends and what was measured is
@@ -111,13 +120,14 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
         latency_bound_s=latency_bound_s,
         percentile=percentile,
     )
-    read = read_model(model)
+    read, used = read_model(model), clock or SystemClock()
     job = Job(
         settings=wanted,
         device=get_device(device),
         model=read,
         data=_data(data or read.data),
-        clock=clock or SystemClock(),
+        clock=used,
+        recorder=Recorder(sensors or find(), clock=used),
         max_queries=int(host.available_memory_bytes() * _MEMORY_SHARE / _QUERY_BYTES),
     )
     started = job.clock.utc()
@@ -131,7 +141,7 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     }
     with interruptible(cancel) as stop:
         measured = run_phases(job, load_average, progress, stop)
-        result = _result(job, before | _run_row(job, measured), measured)
+        result = _result(job, before | _run_row(job, measured), measured, stop)
         # one that came too late to cut the run short is not to be lost either
         return replace(result, cut_short=result.cut_short or stop.is_set())
 
@@ -162,7 +172,7 @@ def _run_row(job: Job, measured: Measured) -> dict[str, Any]:
     }
 
 
-def _result(job: Job, run: dict[str, Any], measured: Measured) -> BenchmarkResult:
+def _result(job: Job, run: dict[str, Any], measured: Measured, cancel: Cancel) -> BenchmarkResult:
     timeline = measured.steady
     samples = _summary.samples_table(run["run_id"], timeline)
     row = _summary.summary(timeline, settings=job.settings, scenario=job.scenario)
@@ -170,7 +180,9 @@ def _result(job: Job, run: dict[str, Any], measured: Measured) -> BenchmarkResul
     warnings = _summary.instability(timeline, row, measured.around)
     verdict = INVALID if reasons else VALID
     row |= {name: run[name] for name in schema.RESULTS.names if name in run}
-    row |= _summary.accuracy_columns(measured.accuracy)
+    row |= _summary.accuracy_columns(measured.accuracy) | measured.recorder.columns()
+    if not cancel.is_set():  # the peaks take seconds where nobody has measured them yet
+        row |= _limit_columns(job, row)
     row |= {
         "verdict": verdict,
         "reasons": "; ".join(reasons),
@@ -189,3 +201,12 @@ def _result(job: Job, run: dict[str, Any], measured: Measured) -> BenchmarkResul
         warnings=warnings,
         cut_short=timeline.cut_short,
     )
+
+
+def _limit_columns(job: Job, row: dict[str, Any]) -> dict[str, Any]:
+    """Say what bounds the metric, where the device knows its peaks and there is a metric."""
+    metric, made = row["metric"], job.settings
+    if metric not in row or not isinstance(job.device, HasPeaks):
+        return {}
+    found = limit(work(inspect_model(job.model)), job.device.peaks(made.threads), batch=made.batch)
+    return limit_columns(found, metric=metric, value=row[metric], runs=made.samples_per_query // made.batch)

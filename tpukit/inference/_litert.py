@@ -8,14 +8,20 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from tpukit import host, paths
 from tpukit.errors import DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference._model import Model
 from tpukit.inference._types import Arrays, Query, Tensor
+
+if TYPE_CHECKING:
+    from tpukit.inference._roofline import Peaks
 
 _LOG = logging.getLogger(__name__)
 _STDERR_LOCK = threading.Lock()
@@ -37,7 +43,7 @@ class LiteRTDevice:
 
     def load(self, model: Model, *, threads: int, batch: int) -> "LiteRTSession":
         """Load a TFLite model and set its batch. Raises ModelLoadError."""
-        with _stderr_collected() as said:
+        with stderr_collected() as said:
             interpreter = _opened(model, threads, self.resolver)
             try:
                 _set_batch(interpreter, batch)
@@ -46,6 +52,17 @@ class LiteRTDevice:
             except (ValueError, RuntimeError) as error:
                 raise _refusal(model, batch, error, said()) from error
         return session
+
+    def peaks(self, threads: int) -> "Peaks":
+        """Return the processor's peaks, whatever kernels this device uses; measured on the first call on a machine."""
+        return _peaks_of(paths.home(), min(threads, host.cores()))
+
+
+@cache
+def _peaks_of(home: Path, threads: int) -> "Peaks":
+    from tpukit.inference._peaks import cpu_peaks  # which measures with this module
+
+    return cpu_peaks(threads, home=home)
 
 
 class LiteRTSession:
@@ -104,7 +121,7 @@ def open_interpreter(model: Model, *, threads: int, resolver: str) -> Any:
 
     Raises ModelLoadError for what is no whole TFLite model, DeviceUnavailableError where LiteRT cannot be imported.
     """
-    with _stderr_collected():
+    with stderr_collected():
         return _opened(model, threads, resolver)
 
 
@@ -180,7 +197,7 @@ def _one_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _stderr_collected() -> Iterator[Callable[[], list[str]]]:
+def stderr_collected() -> Iterator[Callable[[], list[str]]]:
     """Collect what native code writes on file descriptor 2: LiteRT says there, and only there, what it missed.
 
     Yields a function that returns the lines so far. At the end they go to the log at DEBUG, so that a report or a pipe

@@ -21,9 +21,11 @@ from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
 from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
 from tpukit.interrupts import Cancel
+from tpukit.sensors import Recorder
 from tpukit.workloads import Data
 
 _SCHEDULE = 1
+_REST_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class Job:
     model: Model
     data: Data | None
     clock: Clock
+    recorder: Recorder
     max_queries: int
 
     @property
@@ -81,6 +84,7 @@ class Measured:
     warm: Warm
     steady: Timeline
     steady_started: datetime
+    recorder: Recorder
     around: _summary.Surroundings
     accuracy: _inputs.Accuracy | None
     inputs: tuple[Tensor, ...]
@@ -104,6 +108,7 @@ def run_phases(job: Job, load_average: float, progress: Progress | None, cancel:
         if job.settings.batch > 1:
             with job.load(1) as single:
                 _inputs.check_batch(outputs, samples[0], single, cancel)
+        job.recorder.rest(min(_REST_S, job.settings.duration_s))
         warm = _warm_up(job, query, len(samples), cancel)
         use, steady_began, steady_started = host.cpu_use(), perf_ns(), job.clock.utc()
         timeline = (
@@ -130,6 +135,7 @@ def run_phases(job: Job, load_average: float, progress: Progress | None, cancel:
             warm=warm,
             steady=timeline,
             steady_started=steady_started,
+            recorder=job.recorder,
             around=around,
             accuracy=found,
             inputs=session.inputs,
@@ -170,7 +176,12 @@ def _steady(
     progress: Progress | None,
     cancel: Cancel,
 ) -> Timeline:
-    listeners = (progress,) if progress else ()
+
+    def observe(share: float) -> None:
+        job.recorder.observe()
+
+    listeners = (observe, progress) if progress else (observe,)
+    job.recorder.before()
     tick = Ticker(perf_ns=job.clock.perf_ns, listeners=listeners, last_ns=job.clock.perf_ns())
     if job.scenario.arrival is Arrival.BY_SCHEDULE:
         timeline = _served(job, session, samples, query=query, between=tick, cancel=cancel)
@@ -184,6 +195,7 @@ def _steady(
             between=tick,
             cancel=cancel,
         )
+    job.recorder.after()
     if progress and not timeline.ended_early:
         progress(1.0)
     return timeline

@@ -136,8 +136,8 @@ def _overload(timeline: Timeline, settings: Settings) -> str:
     if generator := _generator(timeline, settings):
         return f"{generator}; stopped after {after_s:.3g} s"
     return (
-        f"overloaded: stopped after {after_s:.3g} s, too many queries over the bound and the backlog growing; "
-        f"it held {served_per_s(timeline):.4g} of the {settings.rate_hz:g} queries/s"
+        f"overloaded: stopped after {after_s:.3g} s, when the bound could not be kept any more; "
+        f"it served {served_per_s(timeline):.4g} of the {settings.rate_hz:.4g} queries/s"
     )
 
 
@@ -150,7 +150,7 @@ def _generator(timeline: Timeline, settings: Settings) -> str | None:
     if due[-1] - due[0] >= _ON_TIME_SHARE * span_ns or _own_ns(timeline) < _OWN_SHARE * span_ns:
         return None
     issued = (len(starts) - 1) / (span_ns / 1e9)
-    return f"the generator can issue no more than {issued:.4g} of the {settings.rate_hz:g} queries/s: ask for less"
+    return f"the generator can issue no more than {issued:.4g} of the {settings.rate_hz:.4g} queries/s: ask for less"
 
 
 def _own_ns(timeline: Timeline) -> int:

@@ -10,7 +10,7 @@ from tpukit.inference._scenarios import SCENARIOS, Arrival, Scenario
 
 # beyond these the runtimes overflow, or a run would outlive its machine
 _MAX_DURATION_S = 1e7
-# what the generator issues per second to a device that answers at once is 6e5 to 1e6 on the machines seen so far
+# twice what the generator was seen to issue to a device that answers at once; between, a run says that it could not
 _MAX_RATE_HZ = 1e6
 _WHOLE = {
     "min_queries": (1, 10**12),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tpukit import schema, stats
 from tpukit.host import CpuUse
 from tpukit.inference._inputs import Accuracy
+from tpukit.inference._roofline import NO_PEAKS
 from tpukit.inference._rules import at_percentile, estimate, latencies_ns, service_ns
 from tpukit.inference._scenarios import Scenario
 from tpukit.inference._settings import Settings
@@ -23,7 +24,6 @@ _OTHERS_SHARE = 0.25
 _CLOCKS_APART_S = 1.0
 _OK, _ERROR, _UNSERVED = range(3)
 _NO_BASELINE = "none: measured alone"
-_NO_LIMIT = "none: this device's peak was not measured"
 
 
 def samples_table(run_id: str, timeline: Timeline) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def _categorical(codes: NDArray[np.int8], names: list[str]) -> "pd.Categorical[s
 def summary(timeline: Timeline, *, settings: Settings, scenario: Scenario) -> dict[str, Any]:
     """Return the columns of RESULTS that follow from a run's timeline."""
     n, span_s = timeline.queries, timeline.span_ns / 1e9
-    row: dict[str, Any] = {"n": n, "metric": scenario.metric, "baseline": _NO_BASELINE, "limit": _NO_LIMIT}
+    row: dict[str, Any] = {"n": n, "metric": scenario.metric, "baseline": _NO_BASELINE, "limit": NO_PEAKS}
     if n == 0:
         return row
     row |= {
