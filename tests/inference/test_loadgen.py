@@ -24,14 +24,16 @@ from tpukit.inference import (
     settings,
     under_test,
 )
-from tpukit.inference._loadgen_logs import arrivals, read_detail, read_trace, without_lateness
+from tpukit.inference._loadgen_logs import read_detail, read_trace
 from tpukit.inference._rules import INVALID, VALID, at_percentile, estimate, judge
 from tpukit.inference._scenarios import OFFLINE, SERVER, steady
+from tpukit.inference._schedule import poisson, schedule_rng
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
 from tpukit.testing import FakeDevice, ManualClock
 
 SAMPLES = 16
+UNTOLD_S = 0.005
 
 
 def busy(latency_us: float = 1.0, slow_us: Mapping[int, float] | None = None) -> Callable[[int], tuple[()]]:
@@ -89,7 +91,7 @@ def server(duration_s: float, rate_hz: float, bound_s: float = 1.0, min_queries:
 
 def last(duration_s: float, rate_hz: float) -> int:
     """The number of a schedule's last query: after it nothing waits, so that it alone can be over the bound."""
-    return int(np.searchsorted(arrivals(rate_hz, 0, 10_000), round(duration_s * 1e9)))
+    return len(poisson(rate_hz, schedule_rng(0), duration_ns=round(duration_s * 1e9), min_queries=1)) - 1
 
 
 def offline(duration_s: float, min_queries: int = 1) -> Settings:
@@ -140,7 +142,11 @@ def timeline(log: QueryLog, scenario: str) -> Timeline:
 
 
 def judged(log: QueryLog, asked: Settings) -> str:
-    bounds = steady(duration_s=asked.duration_s, min_queries=asked.min_queries, max_queries=10**9)
+    # LoadGen's time begins some microseconds before a closed loop's first query, which its trace does not tell, and
+    # such a run ends as soon as it is long enough: it would stand at the threshold every time
+    closed = asked.scenario in ("single_stream", "multi_stream")
+    duration_s = max(1e-9, asked.duration_s - UNTOLD_S) if closed else asked.duration_s
+    bounds = steady(duration_s=duration_s, min_queries=asked.min_queries, max_queries=10**9)
     return INVALID if judge(timeline(log, asked.scenario), settings=asked, bounds=bounds) else VALID
 
 
@@ -170,11 +176,12 @@ def test_half_of_the_cases_are_invalid() -> None:
     assert verdicts.count(INVALID) >= len(verdicts) // 2
 
 
-def test_the_schedule_is_loadgens_own() -> None:
-    asked = settings("server", duration_s=0.2, min_queries=1, rate_hz=2000.0, latency_bound_s=1.0, seed=7)
+@pytest.mark.parametrize(("seed", "min_queries"), [(7, 1), (2**32 + 5, 700)])
+def test_the_same_seed_gives_loadgens_very_schedule(seed: int, min_queries: int) -> None:
+    asked = settings("server", duration_s=0.2, min_queries=min_queries, rate_hz=2000.0, latency_bound_s=1.0, seed=seed)
     _, log = drive_logged(subject(busy()), asked)
-    np.testing.assert_array_equal(log.due_ns, arrivals(2000.0, 7, len(log.due_ns)))
-    assert log.due_ns[-1] >= 0.2e9 > log.due_ns[-2]
+    due = poisson(2000.0, schedule_rng(seed), duration_ns=200_000_000, min_queries=min_queries)
+    np.testing.assert_array_equal(log.due_ns, due)
 
 
 def test_a_thread_kept_awake_issues_sooner() -> None:
@@ -282,23 +289,12 @@ def test_a_device_that_fails_while_it_warms_up_is_an_error(clock: ManualClock, t
     assert device.closed == 1
 
 
-def test_lateness_is_taken_off_the_query_and_off_those_that_waited_for_it() -> None:
-    # due at 0, 10, 20; issued 5 late, then as soon as the last one ended; each takes 12
-    log = QueryLog(due_ns=np.array([0, 10, 20]), issued_ns=np.array([5, 17, 29]), ended_ns=np.array([17, 29, 41]))
-    assert log.latencies_ns.tolist() == [17, 19, 21]
-    assert without_lateness(log).tolist() == [12, 14, 16]
-
-
-def test_lateness_of_nothing_changes_nothing() -> None:
-    rng = np.random.default_rng(0)
-    due = np.cumsum(rng.integers(1, 100, 500))
-    issued, ended, free = [], [], 0
-    for at in due:
-        issued.append(max(at, free))
-        free = issued[-1] + int(rng.integers(1, 90))
-        ended.append(free)
-    log = QueryLog(due_ns=due, issued_ns=np.array(issued), ended_ns=np.array(ended))
-    np.testing.assert_array_equal(without_lateness(log), log.latencies_ns)
+def test_how_late_a_held_schedule_began_is_the_least_that_a_query_was_late() -> None:
+    log = QueryLog(due_ns=np.array([0, 10, 20]), issued_ns=np.array([1, 17, 26]), ended_ns=np.array([9, 25, 41]))
+    assert log.late_ns.tolist() == [1, 7, 6]
+    assert log.held_ns == 6
+    alone = QueryLog(due_ns=np.array([0]), issued_ns=np.array([1]), ended_ns=np.array([9]))
+    assert alone.held_ns == 0
 
 
 def test_a_log_without_a_verdict_says_why() -> None:

@@ -16,7 +16,7 @@ from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged
-from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog, without_lateness
+from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._peak_rate import PeakRate, find_peak
@@ -71,6 +71,5 @@ __all__ = [
     "read_models",
     "settings",
     "under_test",
-    "without_lateness",
     "work",
 ]

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from tpukit.errors import MissingDependencyError
-from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog, arrivals, read_detail, read_trace
+from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog, read_detail, read_trace
 from tpukit.inference._scenarios import MULTI_STREAM, OFFLINE, SERVER, SINGLE_STREAM
+from tpukit.inference._schedule import poisson, schedule_rng
 from tpukit.inference._settings import Settings
 from tpukit.inference._types import Query
 from tpukit.interrupts import Cancel, interruptible
@@ -72,7 +73,8 @@ def drive_logged(
     """Do as `drive`, and return the stamps of every query too; they take 650 bytes a query on the disk meanwhile.
 
     With `awake`, a clock in nanoseconds, the callback of a server query does not return before the next one is due: it
-    watches that clock, so that LoadGen's thread does not sleep and no query finds a processor that has.
+    watches that clock, so that LoadGen's thread does not sleep and no query finds a processor that has. The schedule so
+    kept begins with the first callback, some microseconds after LoadGen's own: `QueryLog.held_ns` says how many.
     """
     system = _System(query=under_test.query, hold=_hold(settings, awake) if awake else None)
     with _Logs(trace=True) as logs:
@@ -104,10 +106,13 @@ class _Hold:
 def _hold(settings: Settings, perf_ns: Callable[[], int]) -> _Hold | None:
     if settings.rate_hz is None:
         return None
-    mean = settings.duration_s * settings.rate_hz
-    # ten standard deviations above the mean of a Poisson count: there are never more
-    n = max(settings.min_queries, round(mean + 10 * mean**0.5)) + 1
-    return _Hold(perf_ns=perf_ns, due_ns=arrivals(settings.rate_hz, settings.seed, n).tolist())
+    due_ns = poisson(
+        settings.rate_hz,
+        schedule_rng(settings.seed),
+        duration_ns=math.ceil(settings.duration_s * 1e3) * 10**6,
+        min_queries=settings.min_queries,
+    )
+    return _Hold(perf_ns=perf_ns, due_ns=due_ns.tolist())
 
 
 @dataclass(slots=True, kw_only=True)

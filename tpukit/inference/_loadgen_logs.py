@@ -1,4 +1,4 @@
-"""What MLPerf's LoadGen says of a run, read from its logs, and when it issues queries. Pure.
+"""What MLPerf's LoadGen says of a run, read from its logs. Pure.
 
 LoadGen (Reddi et al. 2020, arXiv:1911.02549; github.com/mlcommons/inference, loadgen/) writes a detail log, in which
 each line that begins with :::MLLOG holds one value as JSON, and a trace with an event for each sample that ended.
@@ -72,40 +72,17 @@ class QueryLog:
         return self.issued_ns - self.due_ns
 
     @property
+    def held_ns(self) -> int:
+        """How long after LoadGen's own schedule one began that a thread kept awake was held to: the least lateness.
+
+        The first query cannot tell: LoadGen's schedule begins with it.
+        """
+        return int(self.late_ns[1:].min()) if len(self.due_ns) > 1 else 0
+
+    @property
     def latencies_ns(self) -> NDArray[np.int64]:
         """What LoadGen takes for latency: from the due time to the end, shape (n,)."""
         return self.ended_ns - self.due_ns
-
-
-def without_lateness(log: QueryLog) -> NDArray[np.int64]:
-    """Return the latencies, shape (n,), had each query been issued as soon as it was due and the last one had ended.
-
-    LoadGen sleeps until a query is due, and is woken late. The time that each query took is kept; when it began follows
-    from Lindley's recursion for one server and a queue (Lindley 1952, doi:10.1017/S0305004100027638).
-
-    >>> log = QueryLog(due_ns=np.array([0, 10]), issued_ns=np.array([3, 13]), ended_ns=np.array([11, 20]))
-    >>> without_lateness(log).tolist()
-    [8, 7]
-    """
-    took = log.ended_ns - log.issued_ns
-    done = np.cumsum(took)
-    return done + np.maximum.accumulate(log.due_ns - (done - took)) - log.due_ns
-
-
-def arrivals(rate_hz: float, seed: int, n: int) -> NDArray[np.int64]:
-    """Return when LoadGen's Server scenario issues its first `n` queries, in nanoseconds, shape (n,), the first at 0.
-
-    The gaps are exponential: std::exponential_distribution over std::mt19937, as libstdc++ has them, each cut to whole
-    nanoseconds (loadgen/loadgen.cc, ScheduleDistribution).
-
-    >>> arrivals(1000.0, 0, 4).tolist()
-    [0, 898560, 2758164, 4709709]
-    """
-    # two draws of 32 bits, the second the more significant, make a number in [0, 1) of 53 bits
-    draws = np.random.RandomState(seed % 2**32).randint(0, 2**32, (n - 1, 2), dtype=np.uint32)
-    uniform = (draws[:, 0] + draws[:, 1] * 2.0**32) / 2.0**64
-    gaps_ns = (-np.log1p(-uniform) / rate_hz * 1e9).astype(np.int64)
-    return np.concatenate([[0], np.cumsum(gaps_ns)])
 
 
 def read_detail(text: str, settings: Settings) -> LoadGenResult:
