@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tpukit.clock import SystemClock
 from tpukit.errors import DeviceError, MissingDependencyError
 from tpukit.inference import (
     LoadGenResult,
@@ -184,18 +185,19 @@ def test_the_same_seed_gives_loadgens_very_schedule(seed: int, min_queries: int)
     np.testing.assert_array_equal(log.due_ns, due)
 
 
-def test_a_thread_kept_awake_issues_sooner() -> None:
+def test_a_thread_held_to_the_schedule_is_late_by_a_constant() -> None:
+    waited: list[int] = []
+
+    class Watched(SystemClock):
+        def wait_until_ns(self, due_ns: int) -> None:
+            waited.append(due_ns)
+            super().wait_until_ns(due_ns)
+
     asked = settings("server", duration_s=0.2, min_queries=1, rate_hz=500.0, latency_bound_s=1.0)
-    waits: list[int] = []
-
-    def watched() -> int:
-        waits.append(time.perf_counter_ns())
-        return waits[-1]
-
-    _, log = drive_logged(subject(busy()), asked, awake=watched)
-    assert len(waits) > 10 * len(log.due_ns)
-    # it watched until the last query was due, not for ever
-    assert abs((waits[-1] - waits[0]) - log.due_ns[-1]) < 0.1e9
+    _, log = drive_logged(subject(busy()), asked, clock=Watched())
+    # for each query but the first, by one and the same zero
+    assert set(np.array(waited) - log.due_ns[1:]) == {waited[0] - log.due_ns[1]}
+    assert log.held_ns > 0
 
 
 @pytest.mark.parametrize("scenario", ["single_stream", "multi_stream", "server", "offline"])

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tpukit.clock import Clock
 from tpukit.errors import MissingDependencyError
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog, read_detail, read_trace
 from tpukit.inference._scenarios import MULTI_STREAM, OFFLINE, SERVER, SINGLE_STREAM
@@ -68,15 +69,15 @@ def drive_logged(
     settings: Settings,
     *,
     cancel: Cancel | None = None,
-    awake: Callable[[], int] | None = None,
+    clock: Clock | None = None,
 ) -> tuple[LoadGenResult, QueryLog]:
     """Do as `drive`, and return the stamps of every query too; they take 650 bytes a query on the disk meanwhile.
 
-    With `awake`, a clock in nanoseconds, the callback of a server query does not return before the next one is due: it
-    watches that clock, so that LoadGen's thread does not sleep and no query finds a processor that has. The schedule so
-    kept begins with the first callback, some microseconds after LoadGen's own: `QueryLog.held_ns` says how many.
+    With `clock`, the callback of a server query does not return before the next one is due, for which it waits as
+    `benchmark` does: LoadGen never sleeps, and is not woken late. The schedule so kept begins with the first callback,
+    some microseconds after LoadGen's own: `QueryLog.held_ns` says how many.
     """
-    system = _System(query=under_test.query, hold=_hold(settings, awake) if awake else None)
+    system = _System(query=under_test.query, hold=_hold(settings, clock) if clock else None)
     with _Logs(trace=True) as logs:
         _run(system, under_test, settings, logs=logs, cancel=cancel)
         return logs.result(settings), logs.queries(settings)
@@ -86,24 +87,22 @@ def drive_logged(
 class _Hold:
     """Keeps LoadGen's thread in the callback until the next query of its schedule is due."""
 
-    perf_ns: Callable[[], int]
+    clock: Clock
     due_ns: Sequence[int]
     zero_ns: int = 0
     issued: int = 0
 
     def begin(self) -> None:
         if self.issued == 0:
-            self.zero_ns = self.perf_ns()
+            self.zero_ns = self.clock.perf_ns()
         self.issued += 1
 
     def until_next(self) -> None:
         if self.issued < len(self.due_ns):
-            due_ns, perf_ns = self.zero_ns + self.due_ns[self.issued], self.perf_ns
-            while perf_ns() < due_ns:
-                pass
+            self.clock.wait_until_ns(self.zero_ns + self.due_ns[self.issued])
 
 
-def _hold(settings: Settings, perf_ns: Callable[[], int]) -> _Hold | None:
+def _hold(settings: Settings, clock: Clock) -> _Hold | None:
     if settings.rate_hz is None:
         return None
     due_ns = poisson(
@@ -112,7 +111,7 @@ def _hold(settings: Settings, perf_ns: Callable[[], int]) -> _Hold | None:
         duration_ns=math.ceil(settings.duration_s * 1e3) * 10**6,
         min_queries=settings.min_queries,
     )
-    return _Hold(perf_ns=perf_ns, due_ns=due_ns.tolist())
+    return _Hold(clock=clock, due_ns=due_ns.tolist())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,10 +164,13 @@ class _System:
 
 def _run(system: _System, under_test: UnderTest, settings: Settings, *, logs: "_Logs", cancel: Cancel | None) -> None:
     loadgen = _loadgen()
-    complete, response = loadgen.QuerySamplesComplete, loadgen.QuerySampleResponse
+    # one response for all: a new one takes 0.2 us, which LoadGen counts as latency
+    complete, response = loadgen.QuerySamplesComplete, loadgen.QuerySampleResponse(0, 0, 0)
+    responses = [response]
 
     def answer(identity: int) -> None:
-        complete([response(identity, 0, 0)])
+        response.id = identity
+        complete(responses)
 
     with _ONE_AT_A_TIME, interruptible(cancel) as stop, _silent():
         issue = system.issuer(answer, stop, leave=settings.scenario == SERVER.name)

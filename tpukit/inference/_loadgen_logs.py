@@ -73,7 +73,7 @@ class QueryLog:
 
     @property
     def held_ns(self) -> int:
-        """How long after LoadGen's own schedule one began that a thread kept awake was held to: the least lateness.
+        """How long after LoadGen's own schedule one began that `drive_logged` held it to: the least lateness.
 
         The first query cannot tell: LoadGen's schedule begins with it.
         """
