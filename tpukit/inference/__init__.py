@@ -15,7 +15,7 @@
 from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
-from tpukit.inference._loadgen import UnderTest, drive, drive_logged
+from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
@@ -67,6 +67,7 @@ __all__ = [
     "get_device",
     "inspect_model",
     "limit",
+    "loadgen_version",
     "read_model",
     "read_models",
     "settings",

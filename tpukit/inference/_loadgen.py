@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
@@ -51,6 +52,12 @@ class UnderTest:
     samples: int
     expected_s: float
     max_queries: int | None = None
+
+
+def loadgen_version() -> str:
+    """Return the version of mlcommons-loadgen; raises MissingDependencyError where it is not installed."""
+    _loadgen()
+    return metadata.version("mlcommons-loadgen")
 
 
 def drive(under_test: UnderTest, settings: Settings, *, cancel: Cancel | None = None) -> LoadGenResult:

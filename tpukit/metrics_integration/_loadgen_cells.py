@@ -24,7 +24,7 @@ from tpukit.metrics_integration._suite import SUITE, Cell, Effort, Finding
 _CLOCK: Clock = SystemClock()
 _PAIRS = 9
 _RUN_S = 1.0
-# by name and batch: a query takes 0.3 to 0.9 ms; LoadGen adds 3 µs to it alone, and up to 10 µs where it comes at random
+# by name and batch: a query takes 0.3 to 0.9 ms, to which LoadGen adds 3 µs, in server up to 10 µs
 _MODELS = (("mobilenet_v1_025_int8", 1), ("resnet8_int8", 4), ("resnet8_float32", 4))
 _GOALS = {"p50": 3.0, "p90": 3.0, "p99": 10.0, "throughput": 3.0}
 # of the time the device is busy in server: little enough that a disturbance does not queue up for long
