@@ -3,6 +3,7 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from tpukit.interrupts import terminate_as_interrupt
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_MARGIN = 0.02
 _WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
@@ -229,7 +231,7 @@ def history_list(
     if as_json:
         terminal.print_json(terminal.records(runs))
         return
-    terminal.show_results(runs[schema.RESULTS.names], started=runs["started"])
+    terminal.show_results(runs[schema.RESULTS.names], runs=runs)
 
 
 @history_app.command("export")
@@ -247,6 +249,55 @@ def history_export(
         terminal.print_json({"path": str(out), "rows": rows})
     else:
         typer.echo(f"{rows} rows: {out}")
+
+
+@history_app.command("import")
+def history_import(
+    file: Annotated[Path, typer.Argument(help="What `history export` wrote, or a folder that bench left behind.")],
+    samples: Annotated[Path | None, typer.Option(help="What `history export --samples` wrote of the same.")] = None,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the runs that another history exported."""
+    from tpukit.history import History
+
+    merged = History(history).merge(file, samples=samples)
+    if as_json:
+        terminal.print_json({"new": merged.new, "known": merged.known, "completed": merged.completed})
+    else:
+        typer.echo(
+            f"{merged.new} runs are new, {merged.known} were here, {merged.completed} of those got their samples"
+        )
+
+
+@history_app.command("compare")
+def history_compare(  # noqa: PLR0917 options, which nobody gives by position
+    base: Annotated[str, typer.Argument(help="Runs by name, model, id or latest~1.")],
+    new: Annotated[str, typer.Argument(help="The same, of the runs to judge.")],
+    fail_on: Annotated[str | None, typer.Option(help="Slowdown to fail on, as 5%. Default: any.")] = None,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became slower; ends with 1 where something did.
+
+    Runs measured in turn (base, new, base, new, …), six of each at least, tell most. Differences under 2 %, or under
+    --fail-on where that is less, count as none.
+    """
+    from tpukit.history import History
+
+    least = _share(fail_on) if fail_on is not None else 0.0
+    margin = _MARGIN if fail_on is None else min(_MARGIN, least)
+    table = History(_existing(history)).compare(base, new, margin=margin)
+    raise typer.Exit(terminal.show_comparison(table, fail_on=least, as_json=as_json))
+
+
+def _share(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,9})?)(%?)", text)
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    # a 5 without its sign is hardly 500 %
+    if not match or (not match[2] and share >= 1):
+        raise ConfigError(f"--fail-on is {text!r}: expected a share such as 5% or 0.05")
+    return share
 
 
 @history_app.command("meter")

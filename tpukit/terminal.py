@@ -92,8 +92,11 @@ def show_measured(measured: "Measured", *, as_json: bool) -> int:
     return NO if (results["verdict"] == "INVALID").any() else 0
 
 
-def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = None) -> None:
-    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs."""
+def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:
+    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs.
+
+    With `runs`, the RUNS of the same rows, it begins with when each was started and what it is called.
+    """
     from tpukit.workflows import by_scenario, notes, readable
 
     if results.empty:
@@ -101,13 +104,14 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
         return
     table = readable(results)
     table["p99 ms"] = table["p99 ms"].str.partition(" ")[0]
-    if started is not None:
-        table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
+    if runs is not None:
+        table.insert(0, "started", runs["started"].dt.strftime("%m-%d %H:%M").to_numpy())
+        table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         typer.echo(shared)
         _show_fitting(part)
-    for runs, first, note in notes(results).itertuples(index=False):
-        more = f" (and {runs - 1} more like it, with other numbers)" if runs > 1 else ""
+    for count, first, note in notes(results).itertuples(index=False):
+        more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
         _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
 
 
@@ -117,6 +121,23 @@ def _show_fitting(table: "pd.DataFrame") -> None:
             break
         table = table.drop(columns=name, errors="ignore")
     show(table, as_json=False)
+
+
+def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> int:
+    """Show a COMPARISON table, and return the exit code: 1 where a cell is slower by that share at least."""
+    if as_json:
+        print_json(records(table))
+    else:
+        from tpukit.workflows import compared
+
+        numbers, words = compared(table)
+        show(numbers, as_json=False)
+        for line in words:
+            _console().print(line, markup=False, highlight=False)
+    failed = table[(table["verdict"] == "slower") & (table["ratio"] >= 1 + fail_on)]
+    for row in failed.itertuples():
+        fail(f"slower: {row.model} on {row.device}, {row.scenario}, takes {row.ratio:.3f} times as long", NO)
+    return NO if len(failed) else 0
 
 
 def show_model(info: "ModelInfo", *, as_json: bool) -> None:

@@ -183,3 +183,28 @@ SUITE = Table(
         _text("note", "how it was measured, or why it was not"),
     ),
 )
+
+COMPARISON = Table(
+    name="COMPARISON",
+    row="one cell of two sets of runs: whether it became slower",
+    columns=(
+        _text("base", "the runs compared with, as they were called"),
+        _text("new", "the runs compared, as they were called"),
+        *_SETTINGS,
+        _text("metric", "the column of RESULTS that the scenario is judged by; missing where no run counts"),
+        _count("base_runs", "VALID runs of the base"),
+        _count("new_runs", "the same of the new side"),
+        _number("base_value", "median of the metric over the base's runs, in its unit"),
+        _number("new_value", "the same over the new runs"),
+        _number("ratio", "how many times as long the new runs take for a query or a sample: above 1 is slower"),
+        _number("ratio_lo", "its interval, from; missing where so few runs allow none"),
+        _number("ratio_hi", "the same, to"),
+        _number("p", "two-sided p value of the rank test for a ratio of 1"),
+        _text(
+            "design", "which runs were compared with which: in pairs measured in turn, or as two sets measured apart"
+        ),
+        _text("verdict", "faster, slower, same or cannot tell"),
+        _text("differs", "what else differs between the sides, which may be the cause"),
+        _text("reason", "why it cannot be told, which runs do not count, what speaks against the verdict"),
+    ),
+)
