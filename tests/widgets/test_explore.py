@@ -11,7 +11,7 @@ import pytest
 from tests.figures._frames import measured, offline, result, results, title
 from tpukit import figures, widgets
 from tpukit.errors import ConfigError, MissingDependencyError, SchemaError
-from tpukit.widgets._explore import show
+from tpukit.widgets._explore import in_title, show
 
 
 def sweep() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -71,7 +71,7 @@ def test_a_choice_shows_its_cell_in_the_same_figure(choice: dict[str, str], row:
     assert [id(trace) for trace in shown.data] == traces
     if row is not None:
         wanted = figures.plot_run(taken, rows.iloc[[row]])
-        assert drawn(shown) == drawn(wanted), "nothing of the cell before is left"
+        assert drawn(shown) == drawn(in_title(wanted)), "nothing of the cell before is left"
 
 
 def test_going_back_leaves_nothing_behind() -> None:
@@ -87,9 +87,8 @@ def test_what_was_not_measured_says_what_was() -> None:
     controls(box)["model"].value = "b"
     controls(box)["load"].value = "offline"
     controls(box)["threads"].value = "2"
-    assert title(figure(box)) == "b on cpu, offline, 2 threads: no query was measured"
-    said = figure(box).layout.title.subtitle.text.replace("<br>", " ")
-    assert said.endswith("single_stream (1, 2) on cpu; offline (1) on cpu.")
+    assert title(figure(box)).startswith("b on cpu, offline, 2 threads: no query was measured")
+    assert title(figure(box)).endswith("single_stream (1, 2) on cpu; offline (1) on cpu.</span>")
     assert [len(trace.x) for trace in figure(box).data] == [0, 0, 0]
     controls(box)["threads"].value = "1"
     assert "250 samples/s" in title(figure(box))
@@ -123,6 +122,20 @@ def test_a_missing_library_is_named_with_its_extra(library: str, monkeypatch: py
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingDependencyError, match=rf"^{library} is not installed: pip install 'tpukit\[lab\]'$"):
         widgets.explore(*sweep())
+
+
+def test_the_note_stands_in_the_title_and_the_plot_keeps_its_height() -> None:
+    """Of a figure drawn before it has a place on the page the note would lie across the title."""
+    taken, rows = measured(result("a", reasons="r" * 200))
+    fig = figures.plot_run(taken, rows)
+    moved = in_title(figures.plot_run(taken, rows))
+    assert moved.layout.title.subtitle.text is None
+    for part in (fig.layout.title.text, fig.layout.title.subtitle.text):
+        assert part in moved.layout.title.text
+    assert moved.layout.height - moved.layout.margin.t == fig.layout.height - fig.layout.margin.t
+    assert moved.layout.margin.t > fig.layout.margin.t
+    bare = go.Figure(layout={"title": {"text": "a"}})
+    assert in_title(bare).layout.title.text == "a"
 
 
 def test_a_figure_of_other_traces_is_refused() -> None:

@@ -11,6 +11,9 @@ from tpukit import figures
 from tpukit.errors import MissingDependencyError
 from tpukit.widgets._choice import AXES, Choice, cell, first, options
 
+# a line of the note is as high in a title as a line of the title
+_NOTE, _LINE_PX = "font-size:12px;color:#717581", 5
+
 
 def explore(samples: pd.DataFrame, results: pd.DataFrame) -> Any:
     """Return an ipywidgets box: four lists to choose a cell of `results` from, above the figure of that cell.
@@ -48,8 +51,23 @@ def show(shown: go.Figure, wanted: go.Figure) -> None:
         shown.update_layout(wanted.layout.to_plotly_json(), overwrite=True)
 
 
+def in_title(fig: go.Figure) -> go.Figure:
+    """Move a figure's note into its title, and return the figure.
+
+    Plotly places a subtitle by the title's height, which is 0 when a widget is drawn before it has a place on the page:
+    the note would lie across a title of two lines until the first change.
+    """
+    title, note = fig.layout.title.text, fig.layout.title.subtitle.text
+    if note:
+        more_px = _LINE_PX * (note.count("<br>") + 1)
+        fig.layout.title = {"text": f"{title}<br><span style='{_NOTE}'>{note}</span>"}
+        fig.layout.margin.t += more_px
+        fig.layout.height += more_px
+    return fig
+
+
 def _figure(samples: pd.DataFrame, results: pd.DataFrame, choice: Choice) -> go.Figure:
-    return figures.plot_run(samples, cell(results, choice))
+    return in_title(figures.plot_run(samples, cell(results, choice)))
 
 
 def _control(widgets: Any, axis: str, labels: list[str], value: str) -> Any:
