@@ -78,7 +78,7 @@ def _quantile(name: str) -> tuple[Column, ...]:
         _number(f"{name}_s", f"nearest-rank {name} of latency; missing in offline", "s"),
         _number(
             f"{name}_lo_s",
-            "its distribution-free 95 % interval within this run, from; missing where n is too small",
+            "its 95 % interval within this run, by ranks, from; missing where n is too small",
             "s",
         ),
         _number(f"{name}_hi_s", "the same, to", "s"),

@@ -122,7 +122,8 @@ def _run(row: Mapping[Hashable, object]) -> str:
     """Name a run by its settings."""
     threads = _text(row["threads"])
     counted = f"{threads} thread{'' if threads == '1' else 's'}" if threads else ""
-    return " ".join(filter(None, (*(_text(row[name]) for name in ("model", "device", "scenario")), counted)))
+    rate = f"{_number(row['rate_hz'])}/s" if _number(row["rate_hz"]) else ""
+    return " ".join(filter(None, (*(_text(row[name]) for name in ("model", "device", "scenario")), rate, counted)))
 
 
 def _numberless(note: str) -> str:
