@@ -9,7 +9,8 @@
 | `plot_threads(results)` | p50 against the number of threads, with its limit |
 | `plot_speedup(results)` | how many times better than the baseline |
 | `plot_roofline(results)` | which share of the hardware's limit is reached, and what sets it |
-| `plot_history(runs)` | p50 of the same settings from run to run |
+| `plot_history(runs, comparison)` | p50 of the same settings from run to run, with the verdict of each set of runs |
+| `plot_sides(samples, runs, comparison)` | the distributions of both sides of a comparison |
 | `plot_macs(ops)` | multiply-accumulates by type of operator |
 
 A figure is never shown by the function that makes it. Latency of several runs means single_stream: in an offline run it
@@ -23,6 +24,7 @@ from tpukit.figures._macs import plot_macs
 from tpukit.figures._over_time import plot_over_time
 from tpukit.figures._roofline import plot_roofline
 from tpukit.figures._run import plot_run
+from tpukit.figures._sides import plot_sides
 from tpukit.figures._speedup import plot_speedup
 from tpukit.figures._threads import plot_threads
 
@@ -34,6 +36,7 @@ __all__ = [
     "plot_over_time",
     "plot_roofline",
     "plot_run",
+    "plot_sides",
     "plot_speedup",
     "plot_threads",
 ]

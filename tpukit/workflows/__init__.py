@@ -6,6 +6,7 @@
 | `Load(…)` | scenarios × threads × batches × rates, repeated, and how each run is made |
 | `check_sweep(models, …)` | the same sweep's arguments, refused before anything is started |
 | `attach_meter(history, meter)` | the energy of stored runs, from the log of an external meter |
+| `trend(history, sets)` | what changed from each set of runs to the next |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
 | `compared(comparison)` | a COMPARISON table for people, and what is to be said of it |
@@ -16,6 +17,7 @@ from tpukit.workflows._cells import Load
 from tpukit.workflows._measure import Measured, Step, check_sweep, measure
 from tpukit.workflows._meter import attach_meter
 from tpukit.workflows._readable import by_scenario, compared, notes, phases, readable, significant
+from tpukit.workflows._trend import trend
 
 __all__ = [
     "Load",
@@ -30,4 +32,5 @@ __all__ = [
     "phases",
     "readable",
     "significant",
+    "trend",
 ]
