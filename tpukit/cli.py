@@ -60,6 +60,9 @@ MinQueries = Annotated[
     typer.Option("--min-queries", help="Fewest queries of each run. Default: what the rules need, 100 at least."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
+CrossCheck = Annotated[
+    bool, typer.Option("--cross-check", help="Run the same under MLPerf's LoadGen too, and show both.")
+]
 HistoryFile = Annotated[
     Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
 ]
@@ -99,14 +102,20 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
     baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
     name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
+    cross_check: CrossCheck = False,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
-    from tpukit.workflows import Load, measure
+    from tpukit.inference import loadgen_version
+    from tpukit.workflows import Load, measure, measure_by_loadgen
     from tpukit.workloads import bundled_models, read_data
 
+    if cross_check:
+        loadgen_version()  # what is missing is said before anything is measured
+    what = models or list(bundled_models())
+    on, given = device or ["cpu"], read_data(data) if data else None
     load = Load(
         scenarios=scenario or ["single_stream"],
         threads=threads or [1],
@@ -123,16 +132,19 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     )
     with terminal.progress("bench") as progress:
         measured = measure(
-            models or list(bundled_models()),
+            what,
             history=History(history),
-            devices=device or ["cpu"],
+            devices=on,
             load=load,
             name=name,
-            data=read_data(data) if data else None,
+            data=given,
             baseline=None if baseline == "none" else baseline,
             progress=progress,
         )
-    raise typer.Exit(terminal.show_measured(measured, as_json=as_json))
+        checked = None
+        if cross_check and not measured.cut_short:
+            checked = measure_by_loadgen(measured, what, devices=on, load=load, data=given, progress=progress)
+    raise typer.Exit(terminal.show_measured(measured, checked, as_json=as_json))
 
 
 @app.command()

@@ -23,7 +23,7 @@ NO, BAD = 1, 2
 # said once above the table where every row agrees
 _COMMON = ("device", "threads", "batch", "queries/s", "verdict")
 # left out, in this order, where the terminal is too narrow
-_LEAST_WANTED = ("p90 ms", "samples/s", "accuracy")
+_LEAST_WANTED = ("p90 ms", "estimate ms", "samples/s", "accuracy")
 _ENDLESS = 10_000
 _PROSE = ("about", "note", "reason", "what")
 
@@ -64,21 +64,17 @@ def notebook_progress(show: "Callable[[Step], None] | None") -> Callable[[str], 
     return take
 
 
-def show_measured(measured: "Measured", *, as_json: bool) -> int:
-    """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code."""
+def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *, as_json: bool) -> int:
+    """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code.
+
+    `checked` is the CROSS_CHECK table of the same sweep.
+    """
     results = measured.results
     if as_json:
-        print_json(
-            {
-                "results": records(results),
-                "baselines": records(measured.baselines),
-                "cut_short": measured.cut_short,
-                "not_stored": measured.not_stored,
-                "not_measured": measured.not_measured,
-            }
-        )
+        print_json(_measured(measured) | ({} if checked is None else {"cross_check": records(checked)}))
     elif results["run_id"].notna().any():
         show_results(measured.everything())
+        _show_cross_check(checked)
     for row in results[results["run_id"].isna()].itertuples():
         fail(f"{row.model} on {row.device}: {row.reasons}", NO)
     for label in measured.not_measured:
@@ -90,6 +86,28 @@ def show_measured(measured: "Measured", *, as_json: bool) -> int:
     if measured.cut_short:
         return fail("stopped; what was measured is in the history", NO)
     return NO if (results["verdict"] == "INVALID").any() else 0
+
+
+def _measured(measured: "Measured") -> dict[str, Any]:
+    return {
+        "results": records(measured.results),
+        "baselines": records(measured.baselines),
+        "cut_short": measured.cut_short,
+        "not_stored": measured.not_stored,
+        "not_measured": measured.not_measured,
+    }
+
+
+def _show_cross_check(checked: "pd.DataFrame | None") -> None:
+    from tpukit.workflows import side_by_side
+
+    if checked is None:
+        return
+    typer.echo()
+    _show_fitting(side_by_side(checked))
+    theirs = checked[(checked["harness"] != "tpukit") & (checked["verdict"] == "INVALID")]
+    for row in theirs.itertuples():
+        _console().print(f"{row.model} by {row.harness}: {row.reasons}", markup=False, highlight=False)
 
 
 def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:

@@ -112,8 +112,10 @@ def test_an_overloaded_run_says_what_the_device_could_hold() -> None:
     ends = [start + 2 * MS for start in starts]
     timeline = Timeline(starts=array("q", starts), ends=array("q", ends), due=array("q", due), overloaded=True)
     assert reasons("server", timeline, duration_s=10.0) == (
-        "overloaded: stopped after 2 s, when the bound could not be kept any more; "
-        "it served 500 of the 1,000 queries/s",
+        (
+            "overloaded: stopped after 2 s, when the bound could not be kept any more; "
+            "it served 500 of the 1,000 queries/s"
+        ),
     )
 
 

@@ -89,6 +89,7 @@ SUITE: Registry[Cell] = Registry("suite cell", entry_point="tpukit.suite")
 
 _OWN = (
     "_inference_cells", "_roofline_cells", "_process_cells", "_history_cells", "_comparison_cells", "_coverage_cells",
+    "_loadgen_cells",
 )  # fmt: skip
 
 

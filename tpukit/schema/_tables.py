@@ -184,6 +184,25 @@ SUITE = Table(
     ),
 )
 
+CROSS_CHECK = Table(
+    name="CROSS_CHECK",
+    row="one run by one harness: tpukit's, and the same by MLPerf's LoadGen",
+    columns=(
+        _RUN_ID,
+        *_SETTINGS,
+        _text("harness", "what issued, timed and judged the queries: tpukit, or LoadGen with its version"),
+        _text("verdict", "VALID or INVALID"),
+        _text("reasons", "why it is INVALID"),
+        _count("n", "queries that ended; LoadGen's offline is one query"),
+        _number("p50_s", "median latency of the queries; missing in offline", "s"),
+        _number("p90_s", "the same at 0.9", "s"),
+        _number("p99_s", "the same at 0.99", "s"),
+        _number("early_stopping_s", "conservative estimate of the judged percentile; missing where n is small", "s"),
+        _number("throughput_per_s", "samples per second; missing where LoadGen gives none", "1/s"),
+        _number("alone_per_s", "the same without LoadGen's own time between queries, where it gives that", "1/s"),
+    ),
+)
+
 COMPARISON = Table(
     name="COMPARISON",
     row="one cell of two sets of runs: whether it became slower",

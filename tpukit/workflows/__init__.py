@@ -7,6 +7,8 @@
 | `check_sweep(models, …)` | the same sweep's arguments, refused before anything is started |
 | `attach_meter(history, meter)` | the energy of stored runs, from the log of an external meter |
 | `trend(history, sets)` | what changed from each set of runs to the next |
+| `measure_by_loadgen(measured, …)` | the same sweep under MLPerf's LoadGen: both in one table |
+| `side_by_side(table)` | that CROSS_CHECK table for people |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
 | `compared(comparison)` | a COMPARISON table for people, and what is to be said of it |
@@ -14,6 +16,7 @@
 """
 
 from tpukit.workflows._cells import Load
+from tpukit.workflows._cross_check import measure_by_loadgen, side_by_side
 from tpukit.workflows._measure import Measured, Step, check_sweep, measure
 from tpukit.workflows._meter import attach_meter
 from tpukit.workflows._readable import by_scenario, compared, notes, phases, readable, significant
@@ -28,9 +31,11 @@ __all__ = [
     "check_sweep",
     "compared",
     "measure",
+    "measure_by_loadgen",
     "notes",
     "phases",
     "readable",
+    "side_by_side",
     "significant",
     "trend",
 ]
