@@ -126,9 +126,7 @@ def test_both_sides_are_drawn_run_by_run_under_what_was_found() -> None:
     medians = [float(np.interp(0.5, trace.y, trace.x)) for trace in fig.data]
     assert medians == pytest.approx([1, 1.01, 1.1, 1.12], rel=0.01)
     assert title(fig) == "tue takes 1.1 times as long as mon (1.09 to 1.11): slower"
-    assert (
-        note(fig) == "a on cpu, single_stream, 1 thread. 2 runs of mon and 2 runs of tue. 2 and 2 runs measured apart."
-    )
+    assert note(fig) == "a on cpu, single_stream, 1 thread. A line a run: 2 and 2 runs measured apart."
 
 
 def test_runs_that_do_not_count_are_not_drawn() -> None:

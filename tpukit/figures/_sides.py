@@ -49,8 +49,7 @@ def plot_sides(samples: pd.DataFrame, runs: pd.DataFrame, comparison: pd.DataFra
         finding=_finding(row),
         note=sentence(
             f"{_cell(row)}.",
-            " and ".join(f"{count(len(each), 'run')} of {escaped(row[side])}" for side, each in sides.items()) + ".",
-            f"{escaped(row['design'])}.".capitalize() if pd.notna(row["design"]) else "",
+            f"A line a run: {escaped(row['design'])}." if pd.notna(row["design"]) else "A line a run.",
         ),
         legend=[escaped(row[side]) for side, each in sides.items() if each],
     )
