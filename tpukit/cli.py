@@ -19,6 +19,7 @@ from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
 _MARGIN = 0.02
+_IN_REPORT = ["single_stream", "offline", "server"]
 _WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
@@ -173,8 +174,11 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     device: Devices = None,
     scenario: Scenarios = None,
     threads: Threads = None,
+    repeat: Repeats = 1,
+    latency_bound: Bound = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of each run. Default: 3, with --quick 0.5.")] = None,
     seed: Seed = 0,
+    name: Annotated[str | None, typer.Option(help="What to call these runs. Default: report and the time.")] = None,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -186,14 +190,18 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.workloads import bundled_models
 
     sweep: dict[str, Any] = {
-        "scenarios": scenario or ["single_stream", "offline"],
+        "scenarios": _without_server(scenario or _IN_REPORT),
         "threads": threads or thread_counts(),
         "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
         "seed": seed,
+        "repeats": repeat,
     }
     what = {"models": models or list(bundled_models()), "devices": device or ["cpu"]}
     check_sweep(**what, load=Load(**sweep))  # here it takes a second, and the message names no cell of a notebook
-    parameters = what | sweep | {"history_path": str(History(history).path)}
+    sweep["scenarios"] = scenario or _IN_REPORT
+    parameters = what | sweep | {"history_path": str(History(history).path), "name": name or ""}
+    if latency_bound is not None:
+        parameters["latency_bound_s"] = latency_bound
     with terminal.progress("report") as progress:
         rendered = render_report("benchmark", parameters, out, on_output=terminal.notebook_progress(progress))
     if rendered.interrupted:
@@ -202,6 +210,13 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         terminal.print_json({"html": str(rendered.html), "notebook": str(rendered.notebook)})
     else:
         typer.echo(f"Report: {rendered.html.resolve()}")
+
+
+def _without_server(scenarios: list[str]) -> list[str]:
+    """Return the scenarios that need nothing of each other, or raise ConfigError where server lacks what it needs."""
+    if "server" in scenarios and "single_stream" not in scenarios:
+        raise ConfigError("server is measured at shares of single_stream's rate: add --scenario single_stream")
+    return [each for each in scenarios if each != "server"]
 
 
 @app.command()
