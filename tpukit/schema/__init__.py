@@ -6,11 +6,13 @@ NaN or missing, and a text column beside it says why.
 """
 
 from tpukit.schema._frame import Column, Table, check, concat, frame
-from tpukit.schema._tables import DEVICES, OPS, RESULTS, RUNS, SAMPLES, SUITE
+from tpukit.schema._tables import DEVICES, FRONTIER, OPS, PEAKS, RESULTS, RUNS, SAMPLES, SUITE
 
 __all__ = [
     "DEVICES",
+    "FRONTIER",
     "OPS",
+    "PEAKS",
     "RESULTS",
     "RUNS",
     "SAMPLES",
