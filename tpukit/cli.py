@@ -17,6 +17,7 @@ from tpukit.interrupts import terminate_as_interrupt
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_REFERENCE = "reference"
 _WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
@@ -95,18 +96,24 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     min_queries: MinQueries = None,
     seed: Seed = 0,
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
-    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
+    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = _REFERENCE,
     name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
+    find_peak: Annotated[
+        bool, typer.Option("--find-peak", help="Search the highest rate of server that keeps its bound.")
+    ] = False,
+    tolerance: Annotated[
+        float | None, typer.Option(help="With --find-peak: how close to come, as a share. Default: 0.05.")
+    ] = None,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
-    from tpukit.workflows import Load, measure
+    from tpukit.workflows import Load, measure, measure_peak
     from tpukit.workloads import bundled_models, read_data
 
     load = Load(
-        scenarios=scenario or ["single_stream"],
+        scenarios=scenario or ["server" if find_peak else "single_stream"],
         threads=threads or [1],
         batches=batch or [1],
         rates_hz=rate or [],
@@ -119,18 +126,32 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         percentile=percentile,
         seed=seed,
     )
+    _check_peak(find_peak=find_peak, tolerance=tolerance, baseline=baseline)
     with terminal.progress("bench") as progress:
-        measured = measure(
-            models or list(bundled_models()),
-            history=History(history),
-            devices=device or ["cpu"],
-            load=load,
-            name=name,
-            data=read_data(data) if data else None,
-            baseline=None if baseline == "none" else baseline,
-            progress=progress,
-        )
+        what: dict[str, Any] = {
+            "models": models or list(bundled_models()),
+            "history": History(history),
+            "devices": device or ["cpu"],
+            "load": load,
+            "name": name,
+            "data": read_data(data) if data else None,
+            "progress": progress,
+        }
+        if find_peak:
+            found = measure_peak(**what, tolerance=0.05 if tolerance is None else tolerance)
+        else:
+            measured = measure(**what, baseline=None if baseline == "none" else baseline)
+    if find_peak:
+        raise typer.Exit(terminal.show_peaks(found, as_json=as_json))
     raise typer.Exit(terminal.show_measured(measured, as_json=as_json))
+
+
+def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str) -> None:
+    """Raise ConfigError where an option of bench has no meaning beside the others."""
+    if find_peak and baseline != _REFERENCE:
+        raise ConfigError("--baseline does not go with --find-peak, whose baseline is single_stream: leave it out")
+    if tolerance is not None and not find_peak:
+        raise ConfigError("--tolerance does not go without --find-peak: add that, or leave it out")
 
 
 @app.command()

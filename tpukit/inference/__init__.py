@@ -16,7 +16,7 @@ from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
-from tpukit.inference._peak_rate import PeakRate, find_peak
+from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
 from tpukit.inference._peaks import cpu_peaks
 from tpukit.inference._roofline import HasPeaks, Limit, Peaks, Work, limit, work
 from tpukit.inference._rules import INVALID, VALID
@@ -52,6 +52,7 @@ __all__ = [
     "Tensor",
     "Work",
     "benchmark",
+    "check_tolerance",
     "cpu_peaks",
     "devices",
     "find_peak",

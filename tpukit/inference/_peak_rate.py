@@ -1,7 +1,7 @@
 """`find_peak`: the highest rate at which a device still keeps its latency bound."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def find_peak(
     device: str | Device = "cpu",
     *,
     tolerance: float = 0.05,
+    on_run: Callable[[BenchmarkResult], None] | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     **options: Any,
@@ -53,8 +54,8 @@ def find_peak(
     It begins at half the rate of single_stream, doubles or halves until one rate is VALID and a higher one is not, then
     halves the interval between them by their geometric mean until they are a factor of 1 + `tolerance` apart. A rate is
     too high where it is overloaded, or INVALID twice: one stall of a busy machine must not decide. `options` are those
-    of `benchmark` for every run; `progress` is called with the share of each run. Where `cancel` is set, or Ctrl-C is
-    pressed, what was found is returned with a `reason`.
+    of `benchmark` for every run; `progress` is called with the share of each run, `on_run` with each run as soon as it
+    ended. Where `cancel` is set, or Ctrl-C is pressed, what was found is returned with a `reason`.
 
     Raises what `benchmark` raises, and ConfigError for a tolerance outside 0.001 to 1.
 
@@ -62,19 +63,23 @@ def find_peak(
     >>> len(found.runs) > 2
     True
     """
-    least, most = _TOLERANCES
-    if not least <= tolerance <= most:
-        raise ConfigError(f"tolerance is {tolerance!r}: expected a share from {least} to {most:g}, such as 0.05")
+    check_tolerance(tolerance)
     read = read_model(model)
     shared = {name: value for name, value in options.items() if name not in ("latency_bound_s", "percentile")}
     runs: list[BenchmarkResult] = []
     tried: dict[float, bool] = {}
+
+    def take(run: BenchmarkResult) -> None:
+        runs.append(run)
+        if on_run:
+            on_run(run)
+
     with interruptible(cancel) as stop:
         watched: dict[str, Any] = {"progress": progress, "cancel": stop}
-        runs.append(benchmark(read, device, "single_stream", **shared, **watched))
+        take(benchmark(read, device, "single_stream", **shared, **watched))
         capacity_hz = _capacity(runs[0])
         while not stop.is_set() and (rate_hz := next_rate(tried, capacity_hz, tolerance)) is not None:
-            runs.append(benchmark(read, device, "server", rate_hz=rate_hz, **options, **watched))
+            take(benchmark(read, device, "server", rate_hz=rate_hz, **options, **watched))
             again = rate_hz in _rates(runs[:-1])
             if runs[-1].verdict == VALID or again or _is_hopeless(runs[-1]):
                 tried[rate_hz] = runs[-1].verdict == VALID
@@ -88,6 +93,13 @@ def find_peak(
         reason=reason,
         runs=tuple(runs),
     )
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Raise ConfigError for a tolerance that no search takes."""
+    least, most = _TOLERANCES
+    if not least <= tolerance <= most:
+        raise ConfigError(f"tolerance is {tolerance!r}: expected a share from {least} to {most:g}, such as 0.05")
 
 
 def bracket(tried: Mapping[float, bool]) -> tuple[float, float]:

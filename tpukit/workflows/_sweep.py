@@ -102,6 +102,10 @@ class Sweep:
     cut_short: bool = False
     not_stored: str | None = None
 
+    def is_set(self) -> bool:
+        """Return whether nothing more is to be measured, for history takes no more: it is a `Cancel`."""
+        return self.not_stored is not None
+
     @contextmanager
     def ended_by_hand(self) -> Iterator[None]:
         """Take a KeyboardInterrupt, which is the second Ctrl-C, for the end of the sweep."""
