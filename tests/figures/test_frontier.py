@@ -29,7 +29,7 @@ def line(fig: go.Figure) -> go.Scatter:
 
 
 def dots(fig: go.Figure, model: str = "a") -> go.Scatter:
-    return next(trace for trace in fig.data if trace.mode == "markers" and trace.name == model)
+    return next(trace for trace in fig.data if str(trace.mode).startswith("markers") and trace.name == model)
 
 
 A = [setting("a", 1, 1200, 0.9), setting("a", 2, 1100, 1.1, best=False), setting("a", 4, 3900, 1.5)]
@@ -38,8 +38,8 @@ A = [setting("a", 1, 1200, 0.9), setting("a", 2, 1100, 1.1, best=False), setting
 def test_one_model_says_the_most_and_the_soonest() -> None:
     fig = figures.plot_frontier(of(*A))
     assert title(fig) == (
-        "a serves 3,900 samples/s at a p99 of 1.5 ms by batch 4; "
-        "it answers soonest by batch 1: 1,200 samples/s at 0.9 ms"
+        "a serves 3,900 samples/s at a p99 of 1.5 ms with batch 4; "
+        "it answers soonest with batch 1: 1,200 samples/s at 0.9 ms"
     )
     assert axis_titles(fig) == {"p99 of latency (ms)", "throughput (samples/s)"}
     assert (fig.layout.xaxis.type, fig.layout.yaxis.type) == ("log", "log")
@@ -52,7 +52,9 @@ def test_the_line_joins_the_frontier_and_the_dots_are_all() -> None:
     assert list(dots(fig).x) == pytest.approx([0.9, 1.1, 1.5])
     small, large = sorted(set(dots(fig).marker.size))
     assert list(dots(fig).marker.size) == [large, small, large]
-    assert list(dots(fig).text) == ["batch 1<br>", "batch 2<br>", "batch 4<br>"]
+    assert list(dots(fig).text) == ["batch 1", "", "batch 4"]
+    assert dots(fig).mode == "markers+text"
+    assert dots(fig).customdata[1] == "a<br>batch 2<br>1,100 samples/s at a p99 of 1.1 ms<br>1 VALID run"
     assert list(dots(fig).error_x.array) == pytest.approx([0.18, 0.22, 0.3])
     assert list(dots(fig).error_x.arrayminus) == pytest.approx([0.09, 0.11, 0.15])
 
@@ -61,7 +63,7 @@ def test_a_setting_that_all_are_beaten_by_is_the_finding() -> None:
     best = setting("a", 1, 5000, 0.5)
     fig = figures.plot_frontier(of(best, *(row | {"on_frontier": False} for row in A[1:])))
     assert title(fig) == (
-        "a serves 5,000 samples/s at a p99 of 0.5 ms by batch 1: none of 3 settings serves over 5 % more"
+        "a serves 5,000 samples/s at a p99 of 0.5 ms with batch 1: none of 3 settings serves over 5 % more"
     )
     assert title(figures.plot_frontier(of(best))) == "a serves 5,000 samples/s at a p99 of 0.5 ms"
 
@@ -69,15 +71,16 @@ def test_a_setting_that_all_are_beaten_by_is_the_finding() -> None:
 def test_of_several_models_the_one_that_gains_most_is_named() -> None:
     flat = [setting("b", 1, 100, 5.0), setting("b", 4, 104, 20.0)]
     assert title(figures.plot_frontier(of(*A, *flat))) == (
-        "1 of 2 models serves more at a higher p99: a goes from 1,200 samples/s at a p99 of 0.9 ms by batch 1 "
-        "to 3,900 at 1.5 ms by batch 4"
+        "1 of 2 models serves more at a higher p99: a goes from 1,200 samples/s at a p99 of 0.9 ms with batch 1 "
+        "to 3,900 at 1.5 ms with batch 4"
     )
     more = [setting("c", 1, 10, 5.0), setting("c", 4, 100, 20.0)]
     assert title(figures.plot_frontier(of(*A, *more))).startswith(
-        "All 2 models serve more at a higher p99: c gains most, from 10 samples/s at a p99 of 5 ms by batch 1 to 100"
+        "All 2 models serve more at a higher p99: c gains most, from 10 samples/s at a p99 of 5 ms with batch 1 to 100"
     )
     assert title(figures.plot_frontier(of(*flat, *(row | {"model": "c"} for row in flat)))) == (
-        "None of 2 models serves over 5 % more at a higher p99"
+        "None of 2 models serves over 5 % more at a higher p99; "
+        "b serves most: 104 samples/s at a p99 of 20 ms with batch 4"
     )
     assert title(figures.plot_frontier(of(A[0], setting("b", 1, 2000, 5.0)))) == (
         "Of 2 models, b serves most: 2,000 samples/s at a p99 of 5 ms"
@@ -98,7 +101,7 @@ def test_server_is_a_line_of_its_own_with_its_bound() -> None:
     assert 10**low < 0.81
     assert 10**high > 10
     served = next(trace for trace in fig.data if trace.mode == "markers" and "queries/s" in trace.text[0])
-    assert list(served.text) == ["batch 1, 100 queries/s<br>", "batch 1, 800 queries/s<br>"]
+    assert list(served.text) == ["batch 1, 100 queries/s", "batch 1, 800 queries/s"]
 
 
 def test_the_best_offline_throughput_is_the_limit() -> None:
@@ -108,7 +111,7 @@ def test_the_best_offline_throughput_is_the_limit() -> None:
     assert limit.x[0] < 0.9
     assert limit.x[1] > 1.5
     assert 10 ** fig.layout.yaxis.range[1] > 4200
-    assert "limit: offline throughput" in {trace.name for trace in fig.data}
+    assert "best offline throughput" in {trace.name for trace in fig.data}
     assert "offline" not in figures.plot_frontier(of(*A)).to_json()
 
 
@@ -133,6 +136,7 @@ def test_several_models_have_a_legend_and_devices_a_dash() -> None:
     rows = [setting(model, 1, 10, 1.0, device=device) for model in "ab" for device in ("cpu", "tpu")]
     fig = figures.plot_frontier(of(*rows))
     assert [trace.name for trace in fig.data if trace.showlegend is not False] == ["a", "b", "cpu", "tpu"]
+    assert {trace.mode for trace in fig.data} == {"lines", "markers"}
     assert figures.plot_frontier(of(rows[0])).layout.showlegend is False
 
 
@@ -141,3 +145,12 @@ def test_names_are_shown_as_they_are_and_other_tables_refused() -> None:
     assert "<b>" not in fig.to_json().replace("\\u003c", "<")
     with pytest.raises(SchemaError):
         figures.plot_frontier(schema.frame([], schema.RESULTS))
+
+
+def test_large_numbers_have_no_powers_of_ten_and_a_setting_is_not_broken() -> None:
+    rows = [setting("m" * 26, batch, 1e4 * batch, batch / 10) for batch in (1, 100)]
+    fig = figures.plot_frontier(of(*rows))
+    assert fig.layout.yaxis.tickformat == ",~r"
+    assert fig.layout.title.text.startswith(
+        f"{'m' * 26} serves 1,000,000 samples/s at a p99 of 10 ms with<br>batch 100"
+    )

@@ -17,10 +17,13 @@ from tpukit.figures._theme import GREY, INK, log_axis, nothing, style
 _LINE = ("device", "loop")
 _SETTING = ("scenario", "threads", "batch", "per_query", "rate_hz")
 _LOOPS = ("closed loop", "server")
-_LIMIT = "limit: offline throughput"
+_LIMIT = "best offline throughput"
 _NOTABLE = 1.05
-_SMALL, _LARGE = 5, 9
+_SMALL, _LARGE = 6, 9
+_PAD, _LABEL_PAD = 0.05, 0.2
 _NAMED = 3
+# above and to the left of a dot on the frontier is none: it would beat it
+_LABELLED = {"mode": "markers+text", "textfont": {"color": GREY, "size": 11}, "textposition": "top left"}
 
 
 def plot_frontier(frontier: pd.DataFrame) -> go.Figure:
@@ -28,7 +31,8 @@ def plot_frontier(frontier: pd.DataFrame) -> go.Figure:
 
     There is one line for each model and device, and apart from it one for server, whose latency counts from when a
     query was due. A large dot is on it, a small one is beaten by another setting of its model. The dotted line is the
-    best offline throughput of the same model and device, dashed is server's latency bound. A setting without a VALID
+    best offline throughput of the same model and device, dashed is server's latency bound. Where there is one line, its
+    dots bear their settings. A setting without a VALID
     run has no place; the note names it. Raises SchemaError where `frontier` is no FRONTIER table.
     """
     schema.check(frontier, schema.FRONTIER)
@@ -43,14 +47,16 @@ def plot_frontier(frontier: pd.DataFrame) -> go.Figure:
     lines = Lines.of([part.iloc[0].to_dict() for part in parts], _LINE)
     limited = bool((drawn["limit_per_s"] > 0).any())
     fig = go.Figure([trace for part in parts for trace in _traces(part, lines)])
+    if len(parts) == 1:
+        fig.update_traces(_LABELLED, selector={"mode": "markers"})
     fig.add_traces(
         [*lines.keys(), *([key(_LIMIT, line={"color": GREY, "dash": "dot", "width": 1})] if limited else [])]
     )
     bounds = sorted(set(drawn["latency_bound_s"].dropna()))
     for bound_s in bounds:
         fig.add_vline(x=bound_s * 1e3, line={"color": INK, "dash": "dash", "width": 1.5})
-    fig.update_xaxes(title_text="p99 of latency (ms)", **_axis(drawn, ["p99_s", "p99_lo_s", "p99_hi_s"], 1e3, bounds))
-    fig.update_yaxes(title_text="throughput (samples/s)", **_axis(drawn, ["throughput_per_s", "limit_per_s"], 1, []))
+    fig.update_xaxes(title_text="p99 of latency (ms)", **_p99_axis(drawn, bounds, alone=len(parts) == 1))
+    fig.update_yaxes(title_text="throughput (samples/s)", **_throughput_axis(drawn))
     return style(
         fig,
         finding=_finding([_range(part) for part in parts]),
@@ -82,10 +88,18 @@ def _named(frontier: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return rows, ", ".join(told)
 
 
-def _axis(rows: pd.DataFrame, columns: Sequence[str], factor: float, more: Sequence[float]) -> dict[str, Any]:
-    values = rows[list(columns)].to_numpy().ravel()
-    shown = [float(each) * factor for each in (*values, *more) if each > 0]
-    return log_axis(min(shown), max(shown), most_decades=2.5, pad=0.05)
+def _p99_axis(rows: pd.DataFrame, bounds: Sequence[float], *, alone: bool) -> dict[str, Any]:
+    shown = [*_above_0(rows[["p99_s", "p99_lo_s", "p99_hi_s"]]), *bounds]
+    return log_axis(min(shown) * 1e3, max(shown) * 1e3, most_decades=2.5, pad=_LABEL_PAD if alone else _PAD)
+
+
+def _throughput_axis(rows: pd.DataFrame) -> dict[str, Any]:
+    shown = _above_0(rows[["throughput_per_s", "limit_per_s"]])
+    return log_axis(min(shown), max(shown), most_decades=2.5, pad=_PAD) | {"tickformat": ",~r"}
+
+
+def _above_0(columns: pd.DataFrame) -> list[float]:
+    return [float(each) for each in columns.to_numpy().ravel() if each > 0]
 
 
 def _traces(part: pd.DataFrame, lines: Lines) -> list[go.Scatter]:
@@ -110,7 +124,7 @@ def _dots(part: pd.DataFrame, lines: Lines, first: Mapping[Any, Any]) -> dict[st
     marker = lines.marker(first, hollow=[False] * len(part))
     above, below = (part["p99_hi_s"] - part["p99_s"]), (part["p99_s"] - part["p99_lo_s"])
     return {
-        "customdata": [count(int(runs), "run") for runs in part["runs"]],
+        "customdata": [_hover(row) for row in part.to_dict("records")],
         "error_x": {
             "array": list(above.fillna(0) * 1e3),
             "arrayminus": list(below.fillna(0) * 1e3),
@@ -118,15 +132,19 @@ def _dots(part: pd.DataFrame, lines: Lines, first: Mapping[Any, Any]) -> dict[st
             "thickness": 0.7,
             "width": 2,
         },
-        "hovertemplate": f"{first['label']}<br>%{{text}}%{{y:.3~s}} samples/s at a p99 of %{{x:.3~g}} ms<br>"
-        "%{customdata}<extra></extra>",
-        "marker": marker | {"size": [_LARGE if best else _SMALL for best in part["on_frontier"]]},
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "marker": marker | {"opacity": 1, "size": [_LARGE if best else _SMALL for best in part["on_frontier"]]},
         "mode": "markers",
-        "text": [f"{setting}<br>" if setting else "" for setting in part["setting"]],
+        "text": list(part["setting"].where(part["on_frontier"], "")),
         "x": list(part["p99_s"] * 1e3),
         "y": list(part["throughput_per_s"]),
         **lines.entry(first),
     }
+
+
+def _hover(row: Mapping[Any, Any]) -> str:
+    point = f"{number(row['throughput_per_s'])} samples/s at a p99 of {ms(row['p99_s'])}"
+    return "<br>".join(filter(None, (row["label"], row["setting"], point, count(row["runs"], "VALID run"))))
 
 
 def _limit(part: pd.DataFrame, lines: Lines, first: Mapping[Any, Any]) -> dict[str, Any]:
@@ -173,10 +191,9 @@ def _finding(ranges: Sequence[_Range]) -> str:
         return _single(ranges[0], gains=bool(gaining))
     compared = [each for each in ranges if each.settings > 1]
     if not compared:
-        most = max(ranges, key=lambda each: float(each.most["throughput_per_s"]))
-        return f"Of {_counted(ranges)}, {most.label} serves most: {_point(most.most)}"
+        return f"Of {_counted(ranges)}, {_greatest(ranges)}"
     if not gaining:
-        return f"None of {_counted(compared)} serves over 5 % more at a higher p99"
+        return f"None of {_counted(compared)} serves over 5 % more at a higher p99; {_greatest(ranges)}"
     return _gains(gaining, compared)
 
 
@@ -187,6 +204,11 @@ def _gains(gaining: Sequence[_Range], compared: Sequence[_Range]) -> str:
     reach = f"from {_point(most.soonest)} to {number(most.most['throughput_per_s'])} at {ms(most.most['p99_s'])}"
     goes = f"{most.label} gains most," if len(gaining) > 1 else f"{most.label} goes"
     return f"{few}{serve}: {goes} {reach}{_by(most.most)}"
+
+
+def _greatest(ranges: Sequence[_Range]) -> str:
+    most = max(ranges, key=lambda each: float(each.most["throughput_per_s"]))
+    return f"{most.label} serves most: {_point(most.most)}"
 
 
 def _counted(ranges: Sequence[_Range]) -> str:
@@ -211,7 +233,8 @@ def _point(row: Mapping[Any, Any]) -> str:
 
 
 def _by(row: Mapping[Any, Any]) -> str:
-    return f" by {row['setting']}" if row["setting"] else ""
+    # "batch 4" is not to be broken
+    return f" with {row['setting']}".replace("batch ", "batch\N{NO-BREAK SPACE}") if row["setting"] else ""
 
 
 def _not_drawn(rows: pd.DataFrame) -> str:

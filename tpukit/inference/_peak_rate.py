@@ -11,6 +11,7 @@ from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._rules import VALID
+from tpukit.inference._settings import MAX_RATE_HZ
 from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
 
@@ -126,7 +127,7 @@ def next_rate(tried: Mapping[float, bool], capacity_hz: float, tolerance: float)
     if not tried:
         return capacity_hz * _FIRST_SHARE
     if math.isnan(too_high):
-        return held * 2
+        return held * 2 if held * 2 <= MAX_RATE_HZ else None
     if math.isnan(held):
         lower = too_high / 2
         return lower if lower >= capacity_hz * _FLOOR_SHARE else None
@@ -148,7 +149,10 @@ def _is_hopeless(run: BenchmarkResult) -> bool:
 def _reason(tried: Mapping[float, bool], capacity_hz: float) -> str:
     if not capacity_hz > 0:
         return "single_stream measured nothing to begin from"
-    if math.isnan(bracket(tried)[0]):
+    held, too_high = bracket(tried)
+    if math.isnan(held):
         least = capacity_hz * _FLOOR_SHARE
         return f"no rate down to {least:.3g} queries/s is VALID: the bound is too short for the device"
+    if math.isnan(too_high):
+        return f"no rate up to {MAX_RATE_HZ:g} queries/s was seen to be too high: give longer runs, or a shorter bound"
     return ""
