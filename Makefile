@@ -33,7 +33,7 @@ check-notebooks: .venv/.with-tests
 
 bench: .venv/.with-tests
 	$(BIN)/pip install --quiet -e '.[peers]'
-	$(BIN)/tpukit suite --only inference
+	$(BIN)/tpukit suite
 
 clean:
 	rm -rf .venv build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
@@ -46,7 +46,7 @@ clean:
 	@touch $@
 
 .venv/.with-tests: pyproject.toml
-	@echo "Installing tpukit with JupyterLab and the tests' tools into .venv; a few minutes the first time"
+	@echo "Installing tpukit with JupyterLab, LoadGen and the tests' tools into .venv; a few minutes the first time"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -e '.[lab,test]'
+	$(BIN)/pip install --quiet -e '.[lab,loadgen,test]'
 	@touch .venv/.with-core $@

@@ -19,7 +19,7 @@ DRAWING = {"figures", "widgets", "lab", "reports", "terminal", "cli", "__main__"
 PURE = {"tpukit.eviction", "tpukit.forecasting", "tpukit.detection", "tpukit.figures", "tpukit.simulation"} | {
     "tpukit.stats", "tpukit.series", "tpukit.inference._roofline", "tpukit.inference._scenarios",
     "tpukit.inference._rules", "tpukit.inference._schedule", "tpukit.inference._settings", "tpukit.inference._timeline",
-    "tpukit.concurrency._scheduler",
+    "tpukit.inference._loadgen_logs", "tpukit.concurrency._scheduler",
     "tpukit.concurrency._limits", "tpukit.concurrency._prediction", "tpukit.cache._prefetch",
     "tpukit.performance._batching_policy", "tpukit.auto_scaling._decide",
 }  # fmt: skip

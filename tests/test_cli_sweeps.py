@@ -66,6 +66,7 @@ def test_a_model_that_cannot_be_loaded_ends_with_2(capsys: pytest.CaptureFixture
     ("options", "says"),
     [
         (["--find-peak", "--baseline", "none"], "--baseline does not go with --find-peak"),
+        (["--find-peak", "--cross-check"], "--cross-check does not go with --find-peak"),
         (["--find-peak", "--rate", "5"], "rate_hz does not go with find_peak"),
         (["--find-peak", "--repeat", "2"], "repeats does not go with find_peak"),
         (["--find-peak", "--samples-per-query", "8"], "samples_per_query does not go with find_peak"),

@@ -102,7 +102,7 @@ def test_python_and_numpy_are_those_that_tflite_runtime_can_use() -> None:
 
 
 def test_everything_else_that_tpukit_needs_comes_with_it() -> None:
-    assert installed_extras() == {"lab", "tflite", "test"}
+    assert installed_extras() == {"lab", "loadgen", "tflite", "test"}
     assert installed_extras() <= PROJECT["optional-dependencies"].keys()
 
 

@@ -3,6 +3,7 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,10 +15,32 @@ import typer
 from tpukit import terminal
 from tpukit.errors import ConfigError, TpukitError
 from tpukit.interrupts import terminate_as_interrupt
+from tpukit.options import (
+    AsJson,
+    Batches,
+    Bound,
+    CrossCheck,
+    Devices,
+    Duration,
+    FindPeak,
+    HistoryFile,
+    MinQueries,
+    Models,
+    Percentile,
+    PerQuery,
+    Profile,
+    Rates,
+    Repeats,
+    Scenarios,
+    Seed,
+    Threads,
+    Tolerance,
+)
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
 _REFERENCE = "reference"
+_MARGIN = 0.02
 _WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
@@ -28,40 +51,6 @@ app = typer.Typer(
 )
 history_app = typer.Typer(help="What was measured.", no_args_is_help=True)
 app.add_typer(history_app, name="history")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Models = Annotated[list[str] | None, typer.Argument(help="Model files, or names of bundled ones. Default: all.")]
-Devices = Annotated[list[str] | None, typer.Option("--device", "-d", help="Device; repeat for more. Default: cpu.")]
-Scenarios = Annotated[
-    list[str] | None,
-    typer.Option("--scenario", "-s", help="single_stream, multi_stream, server or offline; repeat for more."),
-]
-Threads = Annotated[list[int] | None, typer.Option("--threads", "-t", help="Threads; repeat to measure several.")]
-Batches = Annotated[
-    list[int] | None, typer.Option("--batch", "-b", help="Samples that the device takes at once; repeat for several.")
-]
-Rates = Annotated[
-    list[float] | None, typer.Option("--rate", "-r", help="server: queries per second; repeat for several.")
-]
-Bound = Annotated[
-    float | None, typer.Option("--latency-bound", help="server: seconds that the percentile may take. Default: 0.01.")
-]
-Percentile = Annotated[
-    float | None,
-    typer.Option(help="Share of queries that the verdict is about. Default: 0.9 in single_stream, else 0.99."),
-]
-PerQuery = Annotated[int | None, typer.Option(help="multi_stream: samples in a query. Default: 8.")]
-Profile = Annotated[str, typer.Option(help="Length of runs: default (10 s) or mlperf (600 s).")]
-Repeats = Annotated[int, typer.Option("--repeat", help="Runs of each combination, all of them in turn.")]
-Duration = Annotated[float | None, typer.Option("--duration", help="Seconds of each run. Default: by profile.")]
-MinQueries = Annotated[
-    int | None,
-    typer.Option("--min-queries", help="Fewest queries of each run. Default: what the rules need, 100 at least."),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
-HistoryFile = Annotated[
-    Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
-]
 
 
 def _say_version(asked: bool) -> None:
@@ -98,20 +87,21 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
     baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = _REFERENCE,
     name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
-    find_peak: Annotated[
-        bool, typer.Option("--find-peak", help="Search the highest rate of server that keeps its bound.")
-    ] = False,
-    tolerance: Annotated[
-        float | None, typer.Option(help="With --find-peak: how close to come, as a share. Default: 0.05.")
-    ] = None,
+    find_peak: FindPeak = False,
+    tolerance: Tolerance = None,
+    cross_check: CrossCheck = False,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
-    from tpukit.workflows import Load, measure, measure_peak
+    from tpukit.inference import loadgen_version
+    from tpukit.workflows import Load, measure, measure_by_loadgen, measure_peak
     from tpukit.workloads import bundled_models, read_data
 
+    if cross_check:
+        loadgen_version()  # what is missing is said before anything is measured
+    names = models or list(bundled_models())
     load = Load(
         scenarios=scenario or ["server" if find_peak else "single_stream"],
         threads=threads or [1],
@@ -126,30 +116,32 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         percentile=percentile,
         seed=seed,
     )
-    _check_peak(find_peak=find_peak, tolerance=tolerance, baseline=baseline)
+    _check_peak(find_peak=find_peak, tolerance=tolerance, baseline=baseline, cross_check=cross_check)
     with terminal.progress("bench") as progress:
         what: dict[str, Any] = {
-            "models": models or list(bundled_models()),
-            "history": History(history),
+            "models": names,
             "devices": device or ["cpu"],
             "load": load,
-            "name": name,
             "data": read_data(data) if data else None,
             "progress": progress,
         }
+        kept: dict[str, Any] = {"history": History(history), "name": name}
         if find_peak:
-            found = measure_peak(**what, tolerance=0.05 if tolerance is None else tolerance)
+            found = measure_peak(**what, **kept, tolerance=0.05 if tolerance is None else tolerance)
         else:
-            measured = measure(**what, baseline=None if baseline == "none" else baseline)
+            measured = measure(**what, **kept, baseline=None if baseline == "none" else baseline)
+            checked = measure_by_loadgen(measured, **what) if cross_check and not measured.cut_short else None
     if find_peak:
         raise typer.Exit(terminal.show_peaks(found, as_json=as_json))
-    raise typer.Exit(terminal.show_measured(measured, as_json=as_json))
+    raise typer.Exit(terminal.show_measured(measured, checked, as_json=as_json))
 
 
-def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str) -> None:
+def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cross_check: bool) -> None:
     """Raise ConfigError where an option of bench has no meaning beside the others."""
     if find_peak and baseline != _REFERENCE:
         raise ConfigError("--baseline does not go with --find-peak, whose baseline is single_stream: leave it out")
+    if find_peak and cross_check:
+        raise ConfigError("--cross-check does not go with --find-peak, whose rates are its own: leave one of them out")
     if tolerance is not None and not find_peak:
         raise ConfigError("--tolerance does not go without --find-peak: add that, or leave it out")
 
@@ -250,7 +242,7 @@ def history_list(
     if as_json:
         terminal.print_json(terminal.records(runs))
         return
-    terminal.show_results(runs[schema.RESULTS.names], started=runs["started"])
+    terminal.show_results(runs[schema.RESULTS.names], runs=runs)
 
 
 @history_app.command("export")
@@ -268,6 +260,55 @@ def history_export(
         terminal.print_json({"path": str(out), "rows": rows})
     else:
         typer.echo(f"{rows} rows: {out}")
+
+
+@history_app.command("import")
+def history_import(
+    file: Annotated[Path, typer.Argument(help="What `history export` wrote, or a folder that bench left behind.")],
+    samples: Annotated[Path | None, typer.Option(help="What `history export --samples` wrote of the same.")] = None,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take the runs that another history exported."""
+    from tpukit.history import History
+
+    merged = History(history).merge(file, samples=samples)
+    if as_json:
+        terminal.print_json({"new": merged.new, "known": merged.known, "completed": merged.completed})
+    else:
+        typer.echo(
+            f"{merged.new} runs are new, {merged.known} were here, {merged.completed} of those got their samples"
+        )
+
+
+@history_app.command("compare")
+def history_compare(  # noqa: PLR0917 options, which nobody gives by position
+    base: Annotated[str, typer.Argument(help="Runs by name, model, id or latest~1.")],
+    new: Annotated[str, typer.Argument(help="The same, of the runs to judge.")],
+    fail_on: Annotated[str | None, typer.Option(help="Slowdown to fail on, as 5%. Default: any.")] = None,
+    history: HistoryFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became slower; ends with 1 where something did.
+
+    Runs measured in turn (base, new, base, new, …), six of each at least, tell most. Differences under 2 %, or under
+    --fail-on where that is less, count as none.
+    """
+    from tpukit.history import History
+
+    least = _share(fail_on) if fail_on is not None else 0.0
+    margin = _MARGIN if fail_on is None else min(_MARGIN, least)
+    table = History(_existing(history)).compare(base, new, margin=margin)
+    raise typer.Exit(terminal.show_comparison(table, fail_on=least, as_json=as_json))
+
+
+def _share(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,9})?)(%?)", text)
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    # a 5 without its sign is hardly 500 %
+    if not match or (not match[2] and share >= 1):
+        raise ConfigError(f"--fail-on is {text!r}: expected a share such as 5% or 0.05")
+    return share
 
 
 @history_app.command("meter")

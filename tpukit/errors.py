@@ -3,6 +3,7 @@
     TpukitError
     ├── ConfigError (ValueError)            an argument or option cannot be used
     ├── SchemaError (ValueError)            a table is not what it should be
+    ├── IncomparableRunsError (ValueError)  runs of which nothing can be compared
     ├── UnknownNameError (KeyError)         a name that no registry holds
     ├── MissingDependencyError (ImportError) an optional library is absent
     ├── DeviceError (RuntimeError)          a device failed while it ran
@@ -30,6 +31,10 @@ class ConfigError(TpukitError, ValueError):
 
 class SchemaError(TpukitError, ValueError):
     """A table lacks a column, has one too many, or holds another type than declared."""
+
+
+class IncomparableRunsError(TpukitError, ValueError):
+    """Two sets of runs have no cell in common; the message names the fields in which the nearest ones differ."""
 
 
 class UnknownNameError(TpukitError, KeyError):

@@ -23,7 +23,9 @@ NO, BAD = 1, 2
 # said once above the table where every row agrees
 _COMMON = ("device", "threads", "batch", "queries/s", "bound ms", "percentile", "verdict")
 # left out, in this order, where the terminal is too narrow
-_LEAST_WANTED = ("p90 ms", "mJ/sample", "over bound", "accuracy", "net mJ/sample", "samples/s", "% of limit")
+_LEAST_WANTED = (
+    "p90 ms", "estimate ms", "mJ/sample", "over bound", "accuracy", "net mJ/sample", "samples/s", "% of limit",
+)  # fmt: skip
 # after these nothing is left to leave out: the baseline has rows of its own, and p99 says more under load than p50
 _LAST_RESORT = ("× baseline", "p50 ms")
 _ENDLESS = 10_000
@@ -66,30 +68,25 @@ def notebook_progress(show: "Callable[[Step], None] | None") -> Callable[[str], 
     return take
 
 
-def show_measured(measured: "Measured", *, as_json: bool) -> int:
-    """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code."""
+def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *, as_json: bool) -> int:
+    """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code.
+
+    `checked` is the CROSS_CHECK table of the same sweep.
+    """
     from tpukit.workflows import frontier
 
     results, settings = measured.results, frontier(measured.results)
     if as_json:
-        print_json(_sweep(measured) | {"frontier": records(settings)})
+        crossed = {} if checked is None else {"cross_check": records(checked)}
+        print_json(_measured(measured) | {"frontier": records(settings)} | crossed)
     elif results["run_id"].notna().any():
         show_results(measured.everything())
         show_frontier(settings)
+        _show_cross_check(checked)
     for row in results[results["run_id"].isna()].itertuples():
         fail(f"{row.model} on {row.device}: {row.reasons}", NO)
     failed = results["run_id"].isna().any()
     return _ended(measured, code=BAD if failed else NO if (results["verdict"] == "INVALID").any() else 0)
-
-
-def _sweep(measured: "Measured") -> dict[str, Any]:
-    return {
-        "results": records(measured.results),
-        "baselines": records(measured.baselines),
-        "cut_short": measured.cut_short,
-        "not_stored": measured.not_stored,
-        "not_measured": measured.not_measured,
-    }
 
 
 def _ended(measured: "Measured", *, code: int) -> int:
@@ -123,7 +120,7 @@ def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
 
     peaks = found.peaks
     if as_json:
-        print_json({"peaks": records(peaks)} | _sweep(found.measured))
+        print_json({"peaks": records(peaks)} | _measured(found.measured))
     elif len(peaks):
         shared, rest = said_once(readable_peaks(peaks), _COMMON)
         typer.echo(f"highest rate of server, in queries: {shared}")
@@ -138,8 +135,33 @@ def _shorten(table: "pd.DataFrame", columns: Sequence[str]) -> None:
         table[name] = table[name].str.partition(" ")[0]
 
 
-def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = None) -> None:
-    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs."""
+def _measured(measured: "Measured") -> dict[str, Any]:
+    return {
+        "results": records(measured.results),
+        "baselines": records(measured.baselines),
+        "cut_short": measured.cut_short,
+        "not_stored": measured.not_stored,
+        "not_measured": measured.not_measured,
+    }
+
+
+def _show_cross_check(checked: "pd.DataFrame | None") -> None:
+    from tpukit.workflows import side_by_side
+
+    if checked is None:
+        return
+    typer.echo()
+    _show_fitting(side_by_side(checked))
+    theirs = checked[(checked["harness"] != "tpukit") & (checked["verdict"] == "INVALID")]
+    for row in theirs.itertuples():
+        _console().print(f"{row.model} by {row.harness}: {row.reasons}", markup=False, highlight=False)
+
+
+def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:
+    """Show a RESULTS table for people: a table for each scenario, and below what is to be said of the runs.
+
+    With `runs`, the RUNS of the same rows, it begins with when each was started and what it is called.
+    """
     from tpukit.workflows import by_scenario, notes, readable
 
     if results.empty:
@@ -147,14 +169,15 @@ def show_results(results: "pd.DataFrame", *, started: "pd.Series[Any] | None" = 
         return
     table = readable(results)
     _shorten(table, ["p99 ms"])
-    if started is not None:
-        table.insert(0, "started", started.dt.strftime("%m-%d %H:%M").to_numpy())
+    if runs is not None:
+        table.insert(0, "started", runs["started"].dt.strftime("%m-%d %H:%M").to_numpy())
+        table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         brief, heading = _starred(part, shared)
         typer.echo(heading)
         _show_fitting(brief, (*_LEAST_WANTED, *_LAST_RESORT))
-    for runs, first, note in notes(results).itertuples(index=False):
-        more = f" (and {runs - 1} more like it, with other numbers)" if runs > 1 else ""
+    for count, first, note in notes(results).itertuples(index=False):
+        more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
         _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
 
 
@@ -171,6 +194,23 @@ def _starred(table: "pd.DataFrame", heading: str) -> "tuple[pd.DataFrame, str]":
     if "verdict" not in table or _fits(table.drop(columns=[*_LEAST_WANTED], errors="ignore")):
         return table, heading
     return table.assign(verdict=table["verdict"].str.replace(", unstable", " *")), f"{heading} (* unstable)"
+
+
+def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> int:
+    """Show a COMPARISON table, and return the exit code: 1 where a cell is slower by that share at least."""
+    if as_json:
+        print_json(records(table))
+    else:
+        from tpukit.workflows import compared
+
+        numbers, words = compared(table)
+        show(numbers, as_json=False)
+        for line in words:
+            _console().print(line, markup=False, highlight=False)
+    failed = table[(table["verdict"] == "slower") & (table["ratio"] >= 1 + fail_on)]
+    for row in failed.itertuples():
+        fail(f"slower: {row.model} on {row.device}, {row.scenario}, takes {row.ratio:.3f} times as long", NO)
+    return NO if len(failed) else 0
 
 
 def show_model(info: "ModelInfo", *, as_json: bool) -> None:

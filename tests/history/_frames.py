@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tpukit import schema
+from tpukit.schema import RESULTS, RUNS, SAMPLES
 
 
 class Frames(NamedTuple):
@@ -65,3 +66,19 @@ def _samples(rows: int) -> pd.DataFrame:
         },
         schema.SAMPLES,
     )
+
+
+def measured(run_id: str, *, at: int = 0, value: float = 0.001, metric: str = "p50_s", **changes: object) -> Frames:
+    """Return one run of a bench, `at` minutes after the first: VALID, with this metric; without queries.
+
+    `changes` go into the columns that bear their name, of the run and of its result.
+    """
+    settings: dict[str, object] = {
+        "run_id": run_id, "started": pd.Timestamp("2026-11-23T10:00:00Z") + pd.Timedelta(minutes=at), "model": "digits",
+        "device": "cpu", "scenario": "single_stream", "threads": 1, "batch": 1, "samples_per_query": 1,
+        "data": "digits_test", "model_sha256": "ab" * 32, "host": "here", "cpu": "one", "governor": "performance",
+        "runtime": "LiteRT 2.1", "versions": '{"numpy": "2.1", "tpukit": "0.1"}', "verdict": "VALID", "n": 0,
+        "metric": metric, metric: value,
+    } | changes  # fmt: skip
+    run, result = ({name: settings[name] for name in table.names if name in settings} for table in (RUNS, RESULTS))
+    return Frames(schema.frame([run], RUNS), schema.frame([], SAMPLES), schema.frame([result], RESULTS))

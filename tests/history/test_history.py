@@ -17,6 +17,7 @@ from tests.history._frames import Frames, frames, together
 from tpukit import paths, schema, sqlite
 from tpukit.errors import CorruptEntryError, SchemaError, StorageError, UnknownNameError
 from tpukit.history import History, _history
+from tpukit.history import _rows as stored_rows
 from tpukit.schema import RESULTS, RUNS, SAMPLES, Column, Table
 
 _OTHERS = [name for name in RESULTS.names if name not in RUNS.names]
@@ -173,7 +174,7 @@ def test_runs_of_an_older_version_lack_a_column(history: History, monkeypatch: p
     older = replace(RUNS, columns=tuple(column for column in RUNS.columns if column.name not in ("seed", "governor")))
     run = frames("old")
     with monkeypatch.context() as patch:
-        patch.setattr(_history, "RUNS", older)
+        patch.setattr(stored_rows, "RUNS", older)
         history.append(run.runs[older.names], run.samples, run.results)
     history.append(*frames("young"))
     df = history.to_frame().set_index("run_id")
@@ -186,7 +187,7 @@ def test_columns_of_a_younger_version_are_passed_over(history: History, monkeypa
     younger = replace(RUNS, columns=(*RUNS.columns, Column(name="humidity", dtype="float64", doc="of the room")))
     run = frames("young")
     with monkeypatch.context() as patch:
-        patch.setattr(_history, "RUNS", younger)
+        patch.setattr(stored_rows, "RUNS", younger)
         history.append(run.runs.assign(humidity=0.5), run.samples, run.results)
     _same(history.to_frame()[RUNS.names], run.runs)
 

@@ -1,6 +1,7 @@
 """Peaks are measured once for a machine and kept; neither damage nor others' writing makes a wrong one."""
 
 import json
+import logging
 import os
 import stat
 import threading
@@ -176,6 +177,7 @@ def test_on_a_busy_machine_the_next_process_measures_again_and_the_best_counts(
     ask: Ask, kernels: FakeKernels, machine: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     machine(others_s=100.0)
+    caplog.set_level(logging.INFO)
     good = ask(2)
     assert good.busy
     assert "cores busy while peaks of 2 were measured" in caplog.text

@@ -1,9 +1,14 @@
 """The runs measured so far, on disk: one SQLite file that several processes may write at once.
 
-`History.append` keeps a run with its queries and its summary in one durable transaction, `to_frame` and `samples` read
-them back, `export` writes them as CSV, Parquet or JSON Lines.
+| name | what |
+|---|---|
+| `History.append(runs, samples, results)` | keeps runs with their queries and summaries, in one durable transaction |
+| `History.to_frame()`, `samples(run_id)` | read them back |
+| `History.find(reference)` | which runs a name, a model, the beginning of an id or `latest~1` means |
+| `History.compare(base, new)` | whether what was measured became slower, cell by cell |
+| `History.export(out)`, `merge(path)` | CSV, Parquet or JSON Lines, for others and from others; `Merged` counts |
 """
 
-from tpukit.history._history import History
+from tpukit.history._history import History, Merged
 
-__all__ = ["History"]
+__all__ = ["History", "Merged"]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tpukit import paths, schema
 from tpukit.errors import ConfigError, StorageError
 from tpukit.history import _records
-from tpukit.schema import Table
+from tpukit.schema import Column, Table
 
 Write: TypeAlias = Callable[[BinaryIO, Iterable[pd.DataFrame], Table], int]
 
@@ -70,7 +70,7 @@ def _write_parquet(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table)
 def _write_csv(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table) -> int:
     # Arrow quotes each text and leaves what is missing bare, so that a reader can tell one from the other
     columns = _columns(table)
-    flat = pa.schema([(name, pa.string() if kind == _ARROW["category"] else kind) for name, kind in _pairs(columns)])
+    flat = pa.schema([(column.name, flat_type(column)) for column in table.columns])
     rows = 0
     with pyarrow.csv.CSVWriter(file, flat) as csv:
         for df in frames:
@@ -91,8 +91,9 @@ def _columns(table: Table) -> pa.Schema:
     return pa.schema([(column.name, _ARROW[column.dtype]) for column in table.columns])
 
 
-def _pairs(columns: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
-    return ((field.name, field.type) for field in columns)
+def flat_type(column: Column) -> pa.DataType:
+    """Return the type of a column in CSV, which has no dictionaries."""
+    return pa.string() if column.dtype == "category" else _ARROW[column.dtype]
 
 
 _WRITERS: Mapping[str, Write] = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}

@@ -1,20 +1,20 @@
 """`History`: the runs on disk."""
 
 import json
-import re
 import shlex
 import sqlite3
-import zlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pandas as pd
 
-from tpukit import paths, schema, sqlite
-from tpukit.errors import CorruptEntryError, SchemaError, StorageError, UnknownNameError
-from tpukit.history import _export, _records, _samples_blob
+from tpukit import paths, sqlite
+from tpukit.errors import ConfigError, CorruptEntryError, StorageError, UnknownNameError
+from tpukit.history import _comparison, _export, _import, _lookup, _records, _rows, _samples_blob
+from tpukit.history._rows import Values
 from tpukit.schema import RESULTS, RUNS, SAMPLES, Table
 
 # crc32 covers the other values of a row: SQLite does not notice a flipped bit inside a value, and of 3111 flips in a
@@ -52,7 +52,14 @@ _BOTH = Table(
 _TRIAL = "trial of History.check"
 _OFFERED = 10  # newest runs that an error offers
 
-Values: TypeAlias = tuple[Any, ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What an import did: runs that are new here, runs that were known, and those of them that got their samples."""
+
+    new: int
+    known: int
+    completed: int
 
 
 class History:
@@ -89,7 +96,7 @@ class History:
         nanosecond. Raises SchemaError where the tables are not what they should be or do not belong together, and
         StorageError where a run is stored already.
         """
-        stored = _stored(runs, samples, results)  # before the file is locked: others wait for the writing alone
+        stored = _rows.stored(runs, samples, results)  # before the file is locked: others wait for the writing alone
         with sqlite.writing(self._path, _LAYOUT) as connection:
             for run, data in stored:
                 self._insert(connection, run, data)
@@ -101,14 +108,14 @@ class History:
         durable as the run. Raises UnknownNameError where there is no such run, and SchemaError for a column that
         RESULTS lacks or that says what the run was, which RUNS has too.
         """
-        new = _amendment(columns)
+        new = _rows.amendment(columns)
         with sqlite.writing(self._path, _LAYOUT) as connection:
             known = _run_ids(connection)
             if run_id not in known:
                 raise UnknownNameError("run", run_id, known[-_OFFERED:])
             row = connection.execute(_SELECT_RUN, (run_id,)).fetchone()
             run, result = map(json.loads, self._whole(row))
-            *_, amended, crc = _run_values(run, result | new)
+            *_, amended, crc = _rows.run_values(run, result | new)
             connection.execute("UPDATE runs SET result = ?, crc32 = ? WHERE run_id = ?", (amended, crc, run_id))
 
     def to_frame(self) -> pd.DataFrame:
@@ -120,12 +127,18 @@ class History:
             return _records.from_records((self._record(row) for row in connection.execute(_SELECT_RUNS)), _BOTH)
 
     def samples(self, run_id: str) -> pd.DataFrame:
-        """Return the SAMPLES of a run; raises UnknownNameError where there is no such run."""
+        """Return the SAMPLES of a run.
+
+        Raises UnknownNameError where there is no such run, and StorageError where it was imported without its samples.
+        """
         with self._reading() as connection:
             known = _run_ids(connection)
             if run_id not in known:
                 raise UnknownNameError("run", run_id, known[-_OFFERED:])
-            return self._samples(connection, run_id)
+            data = self._samples(connection, run_id)
+        if not data:
+            raise StorageError(f"run {run_id} was imported without its samples: import it again together with them")
+        return _samples_blob.decode(data, run_id)
 
     def check(self) -> None:
         """Raise now what `append` and `to_frame` would raise after an hour of measuring.
@@ -146,7 +159,8 @@ class History:
         """Write `to_frame()`, or with `samples` every run's queries, and return the number of rows.
 
         The suffix names the format: .csv, .jsonl or .parquet. The file appears whole or not at all, readable by its
-        owner alone. Raises ConfigError on another suffix, StorageError where the file cannot be written.
+        owner alone. The queries of a run that was imported without them are left out. Raises ConfigError on another
+        suffix, StorageError where the file cannot be written.
         """
         out = Path(out)
         write = _export.writer(out)
@@ -155,6 +169,72 @@ class History:
                 return write(file, [self.to_frame()], _BOTH)
             with closing(self._all_samples()) as frames:
                 return write(file, frames, SAMPLES)
+
+    def merge(self, path: Path | str, *, samples: Path | str | None = None) -> Merged:
+        """Take the runs that another history exported, and with the export of its samples those too; all or none.
+
+        `path` is what `export` wrote, or the folder that a sweep left where history could not take its last run, which
+        has its samples in it. Runs that are here already stay as they are, except that they get the samples that they
+        lack. Columns that an older version did not have are missing.
+
+        Raises StorageError where a run that is here has other values in the file or a file cannot be read, ConfigError
+        for a file that is no export, and SchemaError for one that a newer tpukit wrote or that is damaged.
+        """
+        imported = _import.read(Path(path), None if samples is None else Path(samples), _BOTH)
+        given = _rows.imported(imported.runs, imported.samples, imported.results)
+        with sqlite.writing(self._path, _LAYOUT) as connection:
+            here = {record["run_id"]: record for record in map(self._record, connection.execute(_SELECT_RUNS))}
+            new = [row for row in given if row[0][0] not in here]
+            for run, data in new:
+                self._insert(connection, run, data)
+            known = [row for row in given if row[0][0] in here]
+            for run, _ in known:
+                self._check_same(run, here[run[0]], path)
+            completed = [data for _, data in known if data[1] and not self._samples(connection, data[0])]
+            connection.executemany(
+                "UPDATE samples SET data = ?, crc32 = ? WHERE run_id = ?",
+                [(data, crc, run_id) for run_id, data, crc in completed],
+            )
+        return Merged(new=len(new), known=len(known), completed=len(completed))
+
+    def find(self, reference: str) -> list[str]:
+        """Return the ids of the runs that `reference` means, in order of start.
+
+        Tried in this order: a run's id; `latest` or `latest~N`, the newest run or the Nth before it; a name, which
+        means all runs of that name; a model's name, which means its newest run, or, where that has a name, all of this
+        model's runs of that name; the beginning of one run's id, at least 8 characters.
+
+        Raises UnknownNameError where it means none, and ConfigError where it is the beginning of several.
+        """
+        return _lookup.find(reference, self.to_frame())
+
+    def compare(self, base: str, new: str, *, margin: float = 0.02, level: float = 0.95) -> pd.DataFrame:
+        """Return COMPARISON: for each cell that both sets of runs have, whether it became slower or faster.
+
+        Both are what `find` takes. The unit is the run. Runs measured in turn (base, new, base, new, …) are compared in
+        pairs, by the signed-rank test, from 6 pairs on; others as two sets, by the Mann-Whitney test. A cell is *same*
+        where the whole interval (of `level`) of the ratio lies within `margin` to either side of 1. Else it is *slower*
+        or *faster* where the ratio lies beyond the margin and its interval beyond 1, for sets measured apart beyond the
+        margin too, because the machine itself changes by that much in between. Where neither holds it is *cannot tell*,
+        with what would do.
+
+        Only VALID runs count. A cell is the same model, device, settings, data and machine; versions, revision,
+        governor and run length may differ, and are told. A cell that one side lacks is a row without a ratio.
+
+        Raises IncomparableRunsError, which names the fields that differ, where no cell is common to both, what `find`
+        raises, and ConfigError for a run that is on both sides, a margin below 0 or a level outside (0, 1).
+        """
+        if not margin >= 0:
+            raise ConfigError(f"margin is {margin}: expected a share from 0 up, such as 0.02")
+        if not 0 < level < 1:
+            raise ConfigError(f"level is {level}: expected a share between 0 and 1, such as 0.95")
+        runs = self.to_frame()
+        sides = [runs[runs["run_id"].isin(_lookup.find(reference, runs))] for reference in (base, new)]
+        if twice := sorted(set(sides[0]["run_id"]) & set(sides[1]["run_id"])):
+            raise ConfigError(f"{base} and {new} are both run {twice[0]}: name runs that are on one side only")
+        return _comparison.compare(
+            _comparison.Sides(base_name=base, new_name=new, base=sides[0], new=sides[1]), margin=margin, level=level
+        )
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -177,6 +257,14 @@ class History:
             raise StorageError(f"run {run[0]} is stored in {self._path} already: append each run once") from error
         connection.execute("INSERT INTO samples VALUES (?, ?, ?)", data)
 
+    def _check_same(self, run: Values, here: Mapping[str, Any], path: Path | str) -> None:
+        given = {**json.loads(run[5]), **json.loads(run[4])}
+        if other := [name for name in _BOTH.names if given.get(name) != here.get(name)]:
+            raise StorageError(
+                f"run {run[0]} of {path} is stored in {self._path} with another {', '.join(other)}: leave it "
+                "out of the file"
+            )
+
     def _record(self, row: Values) -> dict[str, Any]:
         run, result = self._whole(row)
         return {**json.loads(result), **json.loads(run)}
@@ -184,108 +272,30 @@ class History:
     def _whole(self, row: Values) -> tuple[bytes, bytes]:
         *parts, crc = row
         run_id, _, run, result = parts
-        if not _is_whole(parts, crc):
+        if not _rows.is_whole(parts, crc):
             raise self._damaged(run_id or b"")
         return run, result
 
-    def _samples(self, connection: sqlite3.Connection, run_id: str) -> pd.DataFrame:
+    def _samples(self, connection: sqlite3.Connection, run_id: str) -> bytes:
+        """Return what `_samples_blob.encode` made of them; nothing for a run that was imported without."""
         row = connection.execute("SELECT data, crc32 FROM samples WHERE run_id = ?", (run_id,)).fetchone()
-        if row is None or not _is_whole((run_id.encode(), row[0]), row[1]):
+        if row is None or not _rows.is_whole((run_id.encode(), row[0]), row[1]):
             raise self._damaged(run_id.encode())
-        return _samples_blob.decode(row[0], run_id)
+        return bytes(row[0])
 
     def _all_samples(self) -> Generator[pd.DataFrame]:
         with self._reading() as connection:
             for run_id in _run_ids(connection):
-                yield self._samples(connection, run_id)
+                if data := self._samples(connection, run_id):
+                    yield _samples_blob.decode(data, run_id)
 
     def _damaged(self, run_id: bytes) -> CorruptEntryError:
         return CorruptEntryError(
-            f"run {paths.printable(_text(run_id))} in {self._path} is damaged: restore the file, or delete this run by "
-            f'sqlite3 {shlex.quote(str(self._path.absolute()))} "{_deletion(run_id)}"'
+            f"run {paths.printable(_rows.text(run_id))} in {self._path} is damaged: restore the file, or delete this "
+            f'run by sqlite3 {shlex.quote(str(self._path.absolute()))} "{_rows.deletion(run_id)}"'
         )
 
 
 def _run_ids(connection: sqlite3.Connection) -> list[str]:
     rows = connection.execute("SELECT CAST(run_id AS BLOB) FROM runs ORDER BY started, run_id")
-    return [_text(row[0]) for row in rows]
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode(errors="replace")  # damaged text may be no UTF-8 any more
-
-
-def _deletion(run_id: bytes) -> str:
-    """Return the SQL that deletes a run, safe between the double quotes of a shell.
-
-    Where the damage hit the key itself, its index does not have it: hence REINDEX, and hexadecimal for what is no plain
-    text.
-    """
-    is_plain = re.fullmatch(rb"[\w.:+-]+", run_id)
-    key = f"'{run_id.decode()}'" if is_plain else f"CAST(x'{run_id.hex()}' AS TEXT)"
-    deletions = [f"DELETE FROM {table} WHERE run_id={key}" for table in ("samples", "runs")]  # noqa: S608 quoted above
-    return "; ".join(["REINDEX", *deletions])
-
-
-def _crc(*parts: bytes) -> int:
-    crc = 0
-    for part in parts:
-        crc = zlib.crc32(part, crc)
-    return crc
-
-
-def _is_whole(parts: Sequence[Any], crc: int | None) -> bool:
-    return all(isinstance(part, bytes) for part in parts) and _crc(*parts) == crc  # damage may change types too
-
-
-def _stored(runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame) -> list[tuple[Values, Values]]:
-    """Return the rows of both tables for each run, or raise SchemaError where the three frames do not fit."""
-    for df, table in ((runs, RUNS), (samples, SAMPLES), (results, RESULTS)):
-        schema.check(df, table)
-    _check_keys(runs, samples, results)
-    summaries = {record["run_id"]: record for record in _records.to_records(results, RESULTS)}
-    queries = dict(iter(samples.groupby("run_id", observed=True)))
-    nothing = samples.iloc[:0]
-    return [
-        (
-            _run_values(run, summaries[run["run_id"]]),
-            _samples_values(run["run_id"], queries.get(run["run_id"], nothing)),
-        )
-        for run in _records.to_records(runs, RUNS)
-    ]
-
-
-def _amendment(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return columns of RESULTS as they are stored, or raise SchemaError."""
-    if fixed := [name for name in columns if name in RUNS.names]:
-        raise SchemaError(f"column {fixed[0]} says what the run was and cannot be amended: give columns of its result")
-    (record,) = _records.to_records(schema.frame([columns], RESULTS), RESULTS)
-    return {name: record[name] for name in columns}
-
-
-def _check_keys(runs: pd.DataFrame, samples: pd.DataFrame, results: pd.DataFrame) -> None:
-    ids = runs["run_id"]
-    for what, bad in {
-        "a run_id in RUNS is missing": ids.isna(),
-        "a run in RUNS has no started": runs["started"].isna(),
-        "RUNS has two rows of one run": ids.duplicated(),
-        "RESULTS has no row of a run": ~ids.isin(results["run_id"]),
-    }.items():
-        if bad.any():
-            raise SchemaError(f"{what}: {', '.join(map(str, ids[bad]))}")
-    if len(results) != len(runs):
-        raise SchemaError(f"RESULTS has {len(results)} rows for {len(runs)} runs: give exactly one for each run")
-    strangers = set(samples["run_id"].unique()) - set(ids)
-    if strangers:
-        raise SchemaError(f"SAMPLES has rows of runs that RUNS lacks: {', '.join(map(str, strangers))}")
-
-
-def _run_values(run: dict[str, Any], result: dict[str, Any]) -> Values:
-    key, texts = (run["run_id"], run["started"]), (_records.dumps(run), _records.dumps(result))
-    crc = _crc(*(text.encode() for text in (*key, *texts)))
-    return *key, run["model"], run["model_sha256"], *texts, crc
-
-
-def _samples_values(run_id: str, samples: pd.DataFrame) -> Values:
-    data = _samples_blob.encode(samples)
-    return run_id, data, _crc(run_id.encode(), data)
+    return [_rows.text(row[0]) for row in rows]

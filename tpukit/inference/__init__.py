@@ -8,12 +8,15 @@
 | `cpu_peaks(threads)` | the best rates of arithmetic and of memory that this machine's processor reaches |
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
+| `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
 | `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
 """
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
+from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
+from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
@@ -24,6 +27,7 @@ from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
 from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
+from tpukit.inference._under_test import under_test
 from tpukit.interrupts import Cancel
 
 __all__ = [
@@ -41,26 +45,33 @@ __all__ = [
     "Issue",
     "Issuing",
     "Limit",
+    "LoadGenResult",
     "Model",
     "ModelInfo",
     "PeakRate",
     "Peaks",
     "Progress",
     "Query",
+    "QueryLog",
     "Session",
     "Settings",
     "Tensor",
+    "UnderTest",
     "Work",
     "benchmark",
     "check_tolerance",
     "cpu_peaks",
     "devices",
+    "drive",
+    "drive_logged",
     "find_peak",
     "get_device",
     "inspect_model",
     "limit",
+    "loadgen_version",
     "read_model",
     "read_models",
     "settings",
+    "under_test",
     "work",
 ]

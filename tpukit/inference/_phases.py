@@ -15,7 +15,7 @@ from tpukit.inference._measure import Progress, Ticker, measure, several
 from tpukit.inference._model import Model
 from tpukit.inference._rules import service_ns
 from tpukit.inference._scenarios import SCENARIOS, WARMUP_PARTS, Arrival, Bounds, Scenario, steady, warmup
-from tpukit.inference._schedule import poisson
+from tpukit.inference._schedule import poisson, schedule_rng
 from tpukit.inference._serve import Issuing, blocking, desk, load, serve
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
@@ -24,7 +24,6 @@ from tpukit.interrupts import Cancel
 from tpukit.sensors import Recorder
 from tpukit.workloads import Data
 
-_SCHEDULE = 1
 _REST_S = 2.0
 
 
@@ -211,7 +210,7 @@ def _served(
             "ask for a shorter run or a lower rate"
         )
     # the schedule has a generator of its own: the inputs must not depend on how long it is
-    rng = np.random.default_rng([job.settings.seed, _SCHEDULE])
+    rng = schedule_rng(job.settings.seed)
     due_ns = poisson(rate_hz, rng, duration_ns=bounds.duration_ns, min_queries=bounds.min_queries)
     wanted = load(due_ns, job.settings)
     at = desk(job.clock, wanted)

@@ -21,6 +21,7 @@ VALID, INVALID = "VALID", "INVALID"
 #: A server run that cannot be VALID any more ends when its backlog is so many times the latency bound.
 BACKLOG_LIMIT = 10
 _ON_TIME_SHARE, _OWN_SHARE = 0.99, 0.5
+_WHOLE_HZ = 1000.0
 
 
 def at_percentile(latencies: NDArray[np.int64], percentile: float) -> int:
@@ -100,7 +101,8 @@ def _latency_bound(timeline: Timeline, settings: Settings) -> Iterator[str]:
     latencies = latencies_ns(timeline)
     if timeline.overloaded:
         yield _overload(timeline, settings)
-    elif not_issued := _generator(timeline, settings):
+        return
+    if not_issued := _generator(timeline, settings):
         yield not_issued
     if len(latencies) == 0:
         return
@@ -137,7 +139,7 @@ def _overload(timeline: Timeline, settings: Settings) -> str:
         return f"{generator}; stopped after {after_s:.3g} s"
     return (
         f"overloaded: stopped after {after_s:.3g} s, when the bound could not be kept any more; "
-        f"it served {served_per_s(timeline):.4g} of the {settings.rate_hz:.4g} queries/s"
+        f"it served {_rate(served_per_s(timeline))} of the {_rate(settings.rate_hz)} queries/s"
     )
 
 
@@ -150,7 +152,9 @@ def _generator(timeline: Timeline, settings: Settings) -> str | None:
     if due[-1] - due[0] >= _ON_TIME_SHARE * span_ns or _own_ns(timeline) < _OWN_SHARE * span_ns:
         return None
     issued = (len(starts) - 1) / (span_ns / 1e9)
-    return f"the generator can issue no more than {issued:.4g} of the {settings.rate_hz:.4g} queries/s: ask for less"
+    return (
+        f"the generator can issue no more than {_rate(issued)} of the {_rate(settings.rate_hz)} queries/s: ask for less"
+    )
 
 
 def _own_ns(timeline: Timeline) -> int:
@@ -159,6 +163,10 @@ def _own_ns(timeline: Timeline) -> int:
     # a device that takes several queries is free for the next one as soon as it was given the last
     free = np.where((ends != NEVER) & (ends <= starts[1:]), ends, starts[:-1])
     return int((starts[1:] - np.maximum(timeline.due_ns[1:], free)).sum())
+
+
+def _rate(rate_hz: float | None) -> str:
+    return f"{rate_hz:,.0f}" if rate_hz and rate_hz >= _WHOLE_HZ else f"{rate_hz or 0.0:.4g}"
 
 
 def _counted(queries: int) -> str:

@@ -1,18 +1,15 @@
 """What measuring costs: the harness beside a bare loop, and beside MLPerf's LoadGen."""
 
 import math
-import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tpukit.clock import Clock, SystemClock
-from tpukit.inference import Arrays, Device, Model, Query, Tensor, benchmark, read_model
+from tpukit.errors import MissingDependencyError
+from tpukit.inference import Arrays, Device, Model, Query, Tensor, UnderTest, benchmark, drive, read_model, settings
 from tpukit.metrics_integration._suite import SUITE, Cell, Effort, Finding
 
 _CLOCK: Clock = SystemClock()
@@ -160,36 +157,12 @@ def _loop_rate(queries: int = 1_000_000) -> float:
 
 
 def _loadgen_rate() -> tuple[float, str]:
+    null = UnderTest(query=_NullSession().bind([]), samples=_ROTATION, expected_s=2e-6)
     try:
-        import mlperf_loadgen as loadgen
-    except ImportError:
-        return math.nan, "no LoadGen to compare with: pip install 'tpukit[peers]'"
-    with tempfile.TemporaryDirectory() as folder:
-        _run_loadgen(loadgen, folder)
-        text = (Path(folder) / "mlperf_log_summary.txt").read_text()
-    found = re.search(r"QPS w/ loadgen overhead\s*:\s*([\d.]+)", text)
-    return (float(found[1]), "") if found else (math.nan, "LoadGen's summary names no rate")
-
-
-def _run_loadgen(loadgen: Any, folder: str) -> None:
-    def issue(queries: Any) -> None:
-        loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(query.id, 0, 0) for query in queries])
-
-    settings = loadgen.TestSettings()
-    settings.scenario = loadgen.TestScenario.SingleStream
-    settings.mode = loadgen.TestMode.PerformanceOnly
-    settings.min_duration_ms = int(_NULL_S * 1e3)
-    logs = loadgen.LogSettings()
-    logs.log_output.outdir = folder
-    logs.log_output.copy_summary_to_stdout = False
-    logs.enable_trace = False
-    system = loadgen.ConstructSUT(issue, lambda: None)
-    library = loadgen.ConstructQSL(64, 64, lambda _: None, lambda _: None)
-    try:
-        loadgen.StartTestWithLogSettings(system, library, settings, logs)
-    finally:
-        loadgen.DestroyQSL(library)
-        loadgen.DestroySUT(system)
+        result = drive(null, settings("single_stream", duration_s=_NULL_S / 4))
+    except MissingDependencyError as error:
+        return math.nan, f"no LoadGen to compare with: {error}"
+    return result.throughput_per_s, ""
 
 
 SUITE.add("inference/overhead", Cell(part="inference", measure=_overhead))

@@ -87,7 +87,10 @@ class Cell:
 #: Every cell by name.
 SUITE: Registry[Cell] = Registry("suite cell", entry_point="tpukit.suite")
 
-_OWN = ("_inference_cells", "_roofline_cells", "_process_cells", "_history_cells")
+_OWN = (
+    "_inference_cells", "_roofline_cells", "_process_cells", "_history_cells", "_comparison_cells", "_coverage_cells",
+    "_loadgen_cells",
+)  # fmt: skip
 
 
 def run_cells(

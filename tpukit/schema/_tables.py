@@ -78,7 +78,7 @@ def _quantile(name: str) -> tuple[Column, ...]:
         _number(f"{name}_s", f"nearest-rank {name} of latency; missing in offline", "s"),
         _number(
             f"{name}_lo_s",
-            "its distribution-free 95 % interval within this run, from; missing where n is too small",
+            "its 95 % interval within this run, by ranks, from; missing where n is too small",
             "s",
         ),
         _number(f"{name}_hi_s", "the same, to", "s"),
@@ -218,5 +218,49 @@ PEAKS = Table(
         _number("capacity_hz", "queries per second of single_stream; missing where it was not measured", "Hz"),
         _count("runs", "runs of the search, single_stream included"),
         _text("reason", "why the search ended before both rates were close enough; missing where they are"),
+    ),
+)
+
+CROSS_CHECK = Table(
+    name="CROSS_CHECK",
+    row="one run by one harness: tpukit's, and the same by MLPerf's LoadGen",
+    columns=(
+        _RUN_ID,
+        *_SETTINGS,
+        _text("harness", "what issued, timed and judged the queries: tpukit, or LoadGen with its version"),
+        _text("verdict", "VALID or INVALID"),
+        _text("reasons", "why it is INVALID"),
+        _count("n", "queries that ended; LoadGen's offline is one query"),
+        _number("p50_s", "median latency of the queries; missing in offline", "s"),
+        _number("p90_s", "the same at 0.9", "s"),
+        _number("p99_s", "the same at 0.99", "s"),
+        _number("early_stopping_s", "conservative estimate of the judged percentile; missing where n is small", "s"),
+        _number("throughput_per_s", "samples per second; missing where LoadGen gives none", "1/s"),
+        _number("alone_per_s", "the same without LoadGen's own time between queries, where it gives that", "1/s"),
+    ),
+)
+
+COMPARISON = Table(
+    name="COMPARISON",
+    row="one cell of two sets of runs: whether it became slower",
+    columns=(
+        _text("base", "the runs compared with, as they were called"),
+        _text("new", "the runs compared, as they were called"),
+        *_SETTINGS,
+        _text("metric", "the column of RESULTS that the scenario is judged by; missing where no run counts"),
+        _count("base_runs", "VALID runs of the base"),
+        _count("new_runs", "the same of the new side"),
+        _number("base_value", "median of the metric over the base's runs, in its unit"),
+        _number("new_value", "the same over the new runs"),
+        _number("ratio", "how many times as long the new runs take for a query or a sample: above 1 is slower"),
+        _number("ratio_lo", "its interval, from; missing where so few runs allow none"),
+        _number("ratio_hi", "the same, to"),
+        _number("p", "two-sided p value of the rank test for a ratio of 1"),
+        _text(
+            "design", "which runs were compared with which: in pairs measured in turn, or as two sets measured apart"
+        ),
+        _text("verdict", "faster, slower, same or cannot tell"),
+        _text("differs", "what else differs between the sides, which may be the cause"),
+        _text("reason", "why it cannot be told, which runs do not count, what speaks against the verdict"),
     ),
 )

@@ -8,9 +8,22 @@ intervals come from the binomial distribution, trends from Kendall's rank correl
 | `quantile(x, q)`, `proportion(k, n)` | an `Estimate`: value and interval |
 | `nearest_rank(n, q)`, `order_statistics(x, n=…)` | places in a sorted sample |
 | `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
+| `paired_change(base, new)`, `unpaired_change(base, new)` | a `Change` between two sets of runs, by rank tests |
+| `verdict(change, margin=…)`, `min_pairs()` | what a change is called, and how many pairs that takes |
 | `min_queries(over, percentile)`, `allowed_over(n, percentile)` | LoadGen's early stopping |
 """
 
+from tpukit.stats._comparison import (
+    CANNOT_TELL,
+    FASTER,
+    SAME,
+    SLOWER,
+    Change,
+    min_pairs,
+    paired_change,
+    unpaired_change,
+    verdict,
+)
 from tpukit.stats._early_stopping import allowed_over, min_queries
 from tpukit.stats._sample import (
     DRIFT_MIN_N,
@@ -26,16 +39,25 @@ from tpukit.stats._sample import (
 )
 
 __all__ = [
+    "CANNOT_TELL",
     "DRIFT_MIN_N",
+    "FASTER",
+    "SAME",
+    "SLOWER",
     "Array",
+    "Change",
     "Estimate",
     "allowed_over",
     "drift",
+    "min_pairs",
     "min_queries",
     "modes",
     "nearest_rank",
     "order_statistics",
+    "paired_change",
     "proportion",
     "quantile",
+    "unpaired_change",
+    "verdict",
     "windows",
 ]

@@ -9,20 +9,25 @@
 | `measure_peak(models, history=…)` | the highest rate of server that keeps its bound, every run of the search stored |
 | `frontier(results)` | what each setting of a sweep serves at which p99, and which of them nothing beats |
 | `attach_meter(history, meter)` | the energy of stored runs, from the log of an external meter |
+| `measure_by_loadgen(measured, …)` | the same sweep under MLPerf's LoadGen: both in one table |
+| `side_by_side(table)` | that CROSS_CHECK table for people |
 | `readable(results)`, `notes(results)` | a RESULTS table for people, and what is to be said of it |
 | `readable_frontier(table)`, `readable_peaks(table)` | a FRONTIER or PEAKS table for people |
 | `phases(results)` | loading, first inference, warm-up and steady state of each run, for people |
+| `compared(comparison)` | a COMPARISON table for people, and what is to be said of it |
 | `said_once(table, columns)` | such a table, and apart from it what all its rows share |
 | `by_scenario(table, columns)` | the same for each scenario |
 """
 
 from tpukit.workflows._cells import Load
+from tpukit.workflows._cross_check import measure_by_loadgen, side_by_side
 from tpukit.workflows._frontier import frontier
 from tpukit.workflows._measure import check_sweep, measure
 from tpukit.workflows._meter import attach_meter
 from tpukit.workflows._peak import MeasuredPeaks, measure_peak
 from tpukit.workflows._readable import (
     by_scenario,
+    compared,
     notes,
     phases,
     readable,
@@ -42,8 +47,10 @@ __all__ = [
     "attach_meter",
     "by_scenario",
     "check_sweep",
+    "compared",
     "frontier",
     "measure",
+    "measure_by_loadgen",
     "measure_peak",
     "notes",
     "phases",
@@ -51,6 +58,7 @@ __all__ = [
     "readable_frontier",
     "readable_peaks",
     "said_once",
+    "side_by_side",
     "significant",
     "under_load",
 ]

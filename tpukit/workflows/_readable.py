@@ -92,6 +92,34 @@ def notes(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([(runs, *examples[kind]) for kind, runs in kinds.items()], columns=["runs", "first", "note"])
 
 
+def compared(comparison: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of text with one row for each row of COMPARISON, and a line for each that needs words.
+
+    Values are in milliseconds, or samples a second; the ratio is followed by its interval.
+
+    >>> row = {"model": "a", "metric": "p50_s", "base_value": 0.001, "new_value": 0.0011, "ratio": 1.1}
+    >>> table, lines = compared(schema.frame([row | {"reason": "too few"}], schema.COMPARISON))
+    >>> table[["base", "new", "× as long"]].to_numpy().tolist(), lines
+    ([['1.00 ms', '1.10 ms', '1.100 [?, ?]']], ['a: too few'])
+    """
+    rows = schema.check(comparison, schema.COMPARISON).to_dict("records")
+    said = [(_run(row), [_text(row[name]) for name in ("design", "differs", "reason")]) for row in rows]
+    lines = [f"{run}: {'; '.join(filter(None, words))}" for run, words in said if any(words)]
+    return pd.DataFrame([_compared(row) for row in rows], dtype="str"), lines
+
+
+def _compared(row: Mapping[Hashable, object]) -> dict[str, str]:
+    rate = str(row["metric"]).endswith("_per_s")
+    factor, unit = (1.0, "/s") if rate else (1e3, "ms")
+    ratio, lo, hi = (significant(float(row[name]), 4) for name in ("ratio", "ratio_lo", "ratio_hi"))  # type: ignore[arg-type]
+    return _settings(row) | {
+        "runs": f"{row['base_runs']}, {row['new_runs']}",
+        **{side: f"{_number(row[f'{side}_value'], factor)} {unit}".lstrip() for side in ("base", "new")},
+        "× as long": f"{ratio} [{lo or '?'}, {hi or '?'}]" if ratio else "",
+        "verdict": _text(row["verdict"]),
+    }
+
+
 def phases(results: pd.DataFrame) -> pd.DataFrame:
     """Return a table of text: how long each run took to load, for its first inference, to warm up, in steady state.
 

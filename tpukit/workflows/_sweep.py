@@ -150,7 +150,7 @@ class Sweep:
         if base is None:
             return {}
         if base["verdict"] == INVALID:
-            reason = f"no baseline, {base['device']} was INVALID: {base['reasons']}"
+            reason = f"no baseline, {base['device']} was INVALID: {base['reasons'].partition('; ')[0]}"
             said = outcome.summary["reasons"].item()
             return {
                 "baseline": f"none: {base['device']} was INVALID",
