@@ -33,7 +33,7 @@ check-notebooks: .venv/.with-tests
 
 bench: .venv/.with-tests
 	$(BIN)/pip install --quiet -e '.[peers]'
-	$(BIN)/tpukit suite --only inference
+	$(BIN)/tpukit suite
 
 clean:
 	rm -rf .venv build dist report .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -15,9 +15,31 @@ import typer
 from tpukit import terminal
 from tpukit.errors import ConfigError, TpukitError
 from tpukit.interrupts import terminate_as_interrupt
+from tpukit.options import (
+    AsJson,
+    Batches,
+    Bound,
+    CrossCheck,
+    Devices,
+    Duration,
+    FindPeak,
+    HistoryFile,
+    MinQueries,
+    Models,
+    Percentile,
+    PerQuery,
+    Profile,
+    Rates,
+    Repeats,
+    Scenarios,
+    Seed,
+    Threads,
+    Tolerance,
+)
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_REFERENCE = "reference"
 _MARGIN = 0.02
 _IN_REPORT = ["single_stream", "offline", "server"]
 _WRITTEN = "name a file that bench or report has written"
@@ -30,43 +52,6 @@ app = typer.Typer(
 )
 history_app = typer.Typer(help="What was measured.", no_args_is_help=True)
 app.add_typer(history_app, name="history")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Models = Annotated[list[str] | None, typer.Argument(help="Model files, or names of bundled ones. Default: all.")]
-Devices = Annotated[list[str] | None, typer.Option("--device", "-d", help="Device; repeat for more. Default: cpu.")]
-Scenarios = Annotated[
-    list[str] | None,
-    typer.Option("--scenario", "-s", help="single_stream, multi_stream, server or offline; repeat for more."),
-]
-Threads = Annotated[list[int] | None, typer.Option("--threads", "-t", help="Threads; repeat to measure several.")]
-Batches = Annotated[
-    list[int] | None, typer.Option("--batch", "-b", help="Samples that the device takes at once; repeat for several.")
-]
-Rates = Annotated[
-    list[float] | None, typer.Option("--rate", "-r", help="server: queries per second; repeat for several.")
-]
-Bound = Annotated[
-    float | None, typer.Option("--latency-bound", help="server: seconds that the percentile may take. Default: 0.01.")
-]
-Percentile = Annotated[
-    float | None,
-    typer.Option(help="Share of queries that the verdict is about. Default: 0.9 in single_stream, else 0.99."),
-]
-PerQuery = Annotated[int | None, typer.Option(help="multi_stream: samples in a query. Default: 8.")]
-Profile = Annotated[str, typer.Option(help="Length of runs: default (10 s) or mlperf (600 s).")]
-Repeats = Annotated[int, typer.Option("--repeat", help="Runs of each combination, all of them in turn.")]
-Duration = Annotated[float | None, typer.Option("--duration", help="Seconds of each run. Default: by profile.")]
-MinQueries = Annotated[
-    int | None,
-    typer.Option("--min-queries", help="Fewest queries of each run. Default: what the rules need, 100 at least."),
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
-CrossCheck = Annotated[
-    bool, typer.Option("--cross-check", help="Run the same under MLPerf's LoadGen too, and show both.")
-]
-HistoryFile = Annotated[
-    Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
-]
 
 
 def _say_version(asked: bool) -> None:
@@ -101,8 +86,10 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     min_queries: MinQueries = None,
     seed: Seed = 0,
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
-    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
+    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = _REFERENCE,
     name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
+    find_peak: FindPeak = False,
+    tolerance: Tolerance = None,
     cross_check: CrossCheck = False,
     history: HistoryFile = None,
     as_json: AsJson = False,
@@ -110,15 +97,14 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
     from tpukit.inference import loadgen_version
-    from tpukit.workflows import Load, measure, measure_by_loadgen
+    from tpukit.workflows import Load, measure, measure_by_loadgen, measure_peak
     from tpukit.workloads import bundled_models, read_data
 
     if cross_check:
         loadgen_version()  # what is missing is said before anything is measured
-    what = models or list(bundled_models())
-    on, given = device or ["cpu"], read_data(data) if data else None
+    names = models or list(bundled_models())
     load = Load(
-        scenarios=scenario or ["single_stream"],
+        scenarios=scenario or ["server" if find_peak else "single_stream"],
         threads=threads or [1],
         batches=batch or [1],
         rates_hz=rate or [],
@@ -131,21 +117,34 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         percentile=percentile,
         seed=seed,
     )
+    _check_peak(find_peak=find_peak, tolerance=tolerance, baseline=baseline, cross_check=cross_check)
     with terminal.progress("bench") as progress:
-        measured = measure(
-            what,
-            history=History(history),
-            devices=on,
-            load=load,
-            name=name,
-            data=given,
-            baseline=None if baseline == "none" else baseline,
-            progress=progress,
-        )
-        checked = None
-        if cross_check and not measured.cut_short:
-            checked = measure_by_loadgen(measured, what, devices=on, load=load, data=given, progress=progress)
+        what: dict[str, Any] = {
+            "models": names,
+            "devices": device or ["cpu"],
+            "load": load,
+            "data": read_data(data) if data else None,
+            "progress": progress,
+        }
+        kept: dict[str, Any] = {"history": History(history), "name": name}
+        if find_peak:
+            found = measure_peak(**what, **kept, tolerance=0.05 if tolerance is None else tolerance)
+        else:
+            measured = measure(**what, **kept, baseline=None if baseline == "none" else baseline)
+            checked = measure_by_loadgen(measured, **what) if cross_check and not measured.cut_short else None
+    if find_peak:
+        raise typer.Exit(terminal.show_peaks(found, as_json=as_json))
     raise typer.Exit(terminal.show_measured(measured, checked, as_json=as_json))
+
+
+def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cross_check: bool) -> None:
+    """Raise ConfigError where an option of bench has no meaning beside the others."""
+    if find_peak and baseline != _REFERENCE:
+        raise ConfigError("--baseline does not go with --find-peak, whose baseline is single_stream: leave it out")
+    if find_peak and cross_check:
+        raise ConfigError("--cross-check does not go with --find-peak, whose rates are its own: leave one of them out")
+    if tolerance is not None and not find_peak:
+        raise ConfigError("--tolerance does not go without --find-peak: add that, or leave it out")
 
 
 @app.command()
@@ -189,16 +188,18 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.workflows import Load, check_sweep
     from tpukit.workloads import bundled_models
 
+    wanted = scenario or _IN_REPORT
+    _check_server(wanted)
     sweep: dict[str, Any] = {
-        "scenarios": _without_server(scenario or _IN_REPORT),
+        "scenarios": wanted,
         "threads": threads or thread_counts(),
         "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
         "seed": seed,
         "repeats": repeat,
     }
     what = {"models": models or list(bundled_models()), "devices": device or ["cpu"]}
-    check_sweep(**what, load=Load(**sweep))  # here it takes a second, and the message names no cell of a notebook
-    sweep["scenarios"] = scenario or _IN_REPORT
+    # here it takes a second, and the message names no cell of a notebook; each model gets a rate of its own
+    check_sweep(**what, load=Load(**sweep, rates_hz=[1.0] * ("server" in wanted), latency_bound_s=latency_bound))
     parameters = what | sweep | {"history_path": str(History(history).path), "name": name or ""}
     if latency_bound is not None:
         parameters["latency_bound_s"] = latency_bound
@@ -212,11 +213,10 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         typer.echo(f"Report: {rendered.html.resolve()}")
 
 
-def _without_server(scenarios: list[str]) -> list[str]:
-    """Return the scenarios that need nothing of each other, or raise ConfigError where server lacks what it needs."""
+def _check_server(scenarios: list[str]) -> None:
+    """Raise ConfigError where server lacks what its rates are shares of."""
     if "server" in scenarios and "single_stream" not in scenarios:
         raise ConfigError("server is measured at shares of single_stream's rate: add --scenario single_stream")
-    return [each for each in scenarios if each != "server"]
 
 
 @app.command()

@@ -64,6 +64,21 @@ def test_a_bound_under_the_service_time_is_held_by_no_rate(toy: Model, clock: Ma
     assert found.reason.startswith("no rate down to 3.12 queries/s is VALID")
 
 
+def test_where_no_rate_is_too_high_the_search_ends_at_what_can_be_asked_for(toy: Model, clock: ManualClock) -> None:
+    # a run of 0.05 s cannot wait for 1000 s
+    found = search(toy, clock, 0.005, latency_bound_s=1000.0, duration_s=0.05)
+    assert 5e5 < found.rate_hz <= 1e6
+    assert math.isnan(found.too_high_hz)
+    assert found.reason.startswith("no rate up to 1e+06 queries/s was seen to be too high")
+
+
+def test_each_run_is_told_as_soon_as_it_ends(toy: Model, clock: ManualClock) -> None:
+    told: list[tuple[object, float]] = []
+    found = search(toy, clock, 0.005, on_run=lambda run: told.append((run, clock.now())))
+    assert [run for run, _ in told] == list(found.runs)
+    assert len({at for _, at in told}) == len(told)
+
+
 class StallsOnce(FakeDevice):
     """Stops for 0.4 s in the second session that is loaded: the first server run of a search."""
 

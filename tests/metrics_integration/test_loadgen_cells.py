@@ -69,3 +69,14 @@ def test_without_loadgen_a_cell_names_the_extra(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "mlperf_loadgen", None)
     with pytest.raises(MissingDependencyError, match="loadgen"):
         list(SUITE["loadgen/single_stream"].measure(TINY))
+
+
+def test_an_overloaded_run_is_timed_beside_loadgens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_loadgen_cells, "_OVERLOAD_S", 0.5)
+    (found,) = SUITE["loadgen/overload"].measure(TINY)
+    assert found.note.startswith("INVALID: overloaded: stopped after ")
+    assert not found.failed
+    assert found.goal == 1.5
+    # LoadGen answers all of what comes five times too fast
+    assert found.baseline_value > 1.5
+    assert found.baseline == "LoadGen, which answers every query: INVALID"

@@ -39,7 +39,7 @@ def test_every_figure_is_drawn_without_a_request(
     opened.goto(report.html.as_uri())
     plots = opened.locator(".js-plotly-plot")
     opened.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length > 0")
-    assert plots.count() == 7
+    assert plots.count() == 9
     for index in range(plots.count()):
         plot = plots.nth(index)
         assert plot.locator(".main-svg").count() > 0

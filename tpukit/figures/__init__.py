@@ -9,6 +9,7 @@
 | `plot_threads(results)` | p50 against the number of threads, with its limit |
 | `plot_speedup(results)` | how many times better than the baseline |
 | `plot_roofline(results)` | which share of the hardware's limit is reached, and what sets it |
+| `plot_frontier(frontier)` | what each setting serves at which p99, and which of them nothing beats |
 | `plot_history(runs, comparison)` | p50 of the same settings from run to run, with the verdict of each set of runs |
 | `plot_sides(samples, runs, comparison)` | the distributions of both sides of a comparison |
 | `plot_macs(ops)` | multiply-accumulates by type of operator |
@@ -19,6 +20,7 @@ is mostly waiting, so offline rows are left out. INVALID runs are drawn as such 
 
 from tpukit.figures._box import plot_box
 from tpukit.figures._ecdf import plot_ecdf
+from tpukit.figures._frontier import plot_frontier
 from tpukit.figures._history import plot_history
 from tpukit.figures._macs import plot_macs
 from tpukit.figures._over_time import plot_over_time
@@ -31,6 +33,7 @@ from tpukit.figures._threads import plot_threads
 __all__ = [
     "plot_box",
     "plot_ecdf",
+    "plot_frontier",
     "plot_history",
     "plot_macs",
     "plot_over_time",

@@ -10,8 +10,8 @@ from tpukit.inference._scenarios import SCENARIOS, Arrival, Scenario
 
 # beyond these the runtimes overflow, or a run would outlive its machine
 _MAX_DURATION_S = 1e7
-# twice what the generator was seen to issue to a device that answers at once; between, a run says that it could not
-_MAX_RATE_HZ = 1e6
+#: Twice what the generator was seen to issue to a device that answers at once; between, a run says that it could not.
+MAX_RATE_HZ = 1e6
 _WHOLE = {
     "min_queries": (1, 10**12),
     "threads": (1, 1024),
@@ -64,7 +64,7 @@ class Settings:
                 f"samples_per_query is {self.samples_per_query}: expected a multiple of the batch, {self.batch}"
             )
         if scenario.arrival is Arrival.BY_SCHEDULE:
-            _check_above_0("rate", self.rate_hz, unit="queries/s", most=_MAX_RATE_HZ)
+            _check_above_0("rate", self.rate_hz, unit="queries/s", most=MAX_RATE_HZ)
             _check_above_0("latency bound", self.latency_bound_s, unit="s", most=_MAX_DURATION_S)
         if scenario.percentile is not None:
             _check_percentile(self.percentile)

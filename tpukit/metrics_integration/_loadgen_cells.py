@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tpukit.clock import Clock, SystemClock
 from tpukit.inference import (
+    VALID,
     Settings,
     benchmark,
     drive,
@@ -22,8 +23,8 @@ from tpukit.inference import (
 from tpukit.metrics_integration._suite import SUITE, Cell, Effort, Finding
 
 _CLOCK: Clock = SystemClock()
-_PAIRS = 9
-_RUN_S = 1.0
+_PAIRS = 5
+_RUN_S = 2.0
 # by name and batch: a query takes 0.3 to 0.9 ms, to which LoadGen adds 3 µs, in server up to 10 µs
 _MODELS = (("mobilenet_v1_025_int8", 1), ("resnet8_int8", 4), ("resnet8_float32", 4))
 _GOALS = {"p50": 3.0, "p90": 3.0, "p99": 10.0, "throughput": 3.0}
@@ -31,6 +32,8 @@ _GOALS = {"p50": 3.0, "p90": 3.0, "p99": 10.0, "throughput": 3.0}
 _BUSY = 0.3
 # far above what is measured: parity is no matter of the verdict
 _BOUND_S = 10.0
+_ALONE_S = 0.2
+_OVERLOAD, _OVERLOAD_S, _OVERLOAD_BOUND_S = 5.0, 5.0, 0.005
 
 #: What a run gave: p50, p90 and p99 in seconds, throughput in samples per second.
 Numbers = Mapping[str, float]
@@ -52,7 +55,7 @@ def _single_stream(effort: Effort) -> Iterator[Finding]:
 
 def _server(effort: Effort) -> Iterator[Finding]:
     for model, batch in _MODELS:
-        alone = benchmark(model, duration_s=_RUN_S / 10, batch=batch).summary
+        alone = benchmark(model, duration_s=_ALONE_S, batch=batch).summary
         asked = settings(
             "server",
             duration_s=_RUN_S,
@@ -67,6 +70,37 @@ def _server(effort: Effort) -> Iterator[Finding]:
             baseline="LoadGen as it comes, woken late for its queries",
             note="the same schedules, for which LoadGen's thread waits as tpukit's does",
         )
+
+
+def _overload(effort: Effort) -> Iterator[Finding]:
+    model, _ = _MODELS[0]
+    alone = benchmark(model, duration_s=_ALONE_S).summary
+    asked = settings(
+        "server",
+        duration_s=_OVERLOAD_S,
+        rate_hz=round(_OVERLOAD / alone["p50_s"].item(), 1),
+        latency_bound_s=_OVERLOAD_BOUND_S,
+    )
+    began = _CLOCK.now()
+    found = benchmark(model, **asdict(asked), clock=_CLOCK)
+    ours_s = _CLOCK.now() - began
+    effort.keep_on()
+    with under_test(model, "cpu", asked, clock=_CLOCK) as driven:
+        began = _CLOCK.now()
+        theirs = drive(driven, asked)
+        theirs_s = _CLOCK.now() - began
+    yield Finding(
+        what=f"time of an overloaded server run of {_OVERLOAD_S:g} s, {model} at {asked.rate_hz:g}/s",
+        value=ours_s,
+        unit="s",
+        goal=_OVERLOAD_S + 1,
+        failed=found.verdict == VALID,
+        baseline=f"LoadGen, which answers every query: {theirs.verdict}",
+        baseline_value=theirs_s,
+        limit="the run's own length, were it not stopped",
+        limit_value=_OVERLOAD_S,
+        note=f"{found.verdict}: {'; '.join(found.reasons)}",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,3 +178,4 @@ def _distance(ratios: NDArray[np.float64]) -> float:
 
 SUITE.add("loadgen/single_stream", Cell(part="loadgen", measure=_single_stream))
 SUITE.add("loadgen/server", Cell(part="loadgen", measure=_server))
+SUITE.add("loadgen/overload", Cell(part="loadgen", measure=_overload))

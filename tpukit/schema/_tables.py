@@ -184,6 +184,43 @@ SUITE = Table(
     ),
 )
 
+FRONTIER = Table(
+    name="FRONTIER",
+    row="one setting of a sweep: what it serves, and how late",
+    columns=(
+        *_SETTINGS,
+        _number("latency_bound_s", "the latency that the verdict held the runs against; missing outside server", "s"),
+        _count("runs", "VALID runs, which the numbers are of"),
+        _number("throughput_per_s", "median over them of samples per second", "1/s"),
+        _number("p99_s", "median over them of the nearest-rank p99 of a query's latency", "s"),
+        _number("p99_lo_s", "the least p99 of several runs; of one run, where its 95 % interval begins", "s"),
+        _number("p99_hi_s", "the largest p99 of several runs; of one run, where its 95 % interval ends", "s"),
+        Column(
+            name="on_frontier",
+            dtype="bool",
+            doc="whether no setting of its model, device and loop beats it: as much, as soon, and more or sooner",
+        ),
+        _number("limit_per_s", "best VALID offline throughput of its model and device; missing without one", "1/s"),
+        _text("reasons", "why runs do not count or a number is missing"),
+    ),
+)
+
+PEAKS = Table(
+    name="PEAKS",
+    row="one search for the highest rate of server that keeps its bound",
+    columns=(
+        *(column for column in _SETTINGS if column.name in ("model", "device", "threads", "batch")),
+        _number("latency_bound_s", "the latency that the percentile must not exceed", "s"),
+        _number("percentile", "the share of queries that the bound is about, as 0.99"),
+        _number("tolerance", "how far apart, relative to rate_hz, the two rates may be"),
+        _number("rate_hz", "highest rate with a VALID run below too_high_hz; missing without one", "Hz"),
+        _number("too_high_hz", "lowest rate that was too high; missing where none was seen", "Hz"),
+        _number("capacity_hz", "queries per second of single_stream; missing where it was not measured", "Hz"),
+        _count("runs", "runs of the search, single_stream included"),
+        _text("reason", "why the search ended before both rates were close enough; missing where they are"),
+    ),
+)
+
 CROSS_CHECK = Table(
     name="CROSS_CHECK",
     row="one run by one harness: tpukit's, and the same by MLPerf's LoadGen",

@@ -1,5 +1,6 @@
 """The cells of a sweep: which runs there are, in which order, beside which baselines. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -69,13 +70,27 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A baseline that was measured before: what it is, its metric, and the 95 % interval of that, NaN without one."""
+
+    text: str
+    value: float
+    lo: float = math.nan
+    hi: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One run of a sweep. `baseline` is the settings of the run that it is compared with, None where it is one."""
+    """One run of a sweep.
+
+    `baseline` is what it is compared with: the settings of another run of the sweep, or what is known already; None
+    where the cell itself is a baseline.
+    """
 
     model: Model
     device: Device
     settings: Settings
-    baseline: Settings | None
+    baseline: Settings | Known | None
 
     @property
     def seconds(self) -> float:
