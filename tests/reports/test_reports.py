@@ -127,7 +127,7 @@ def test_the_next_report_says_what_changed_since_the_last(report: Report) -> Non
     parameters = {"models": ["autoencoder_int8"], "threads": [1], "duration_s": 0.05, "scenarios": ["single_stream"]}
     names = {"name": "the second", "history_path": str(history)}
     html = render_report("benchmark", parameters | names, report.html.parent.parent / "second").html.read_text()
-    assert re.search(r"compared with report 20[-: 0-9]+: of 1 settings 1 cannot be told", html)
+    assert re.search(r"Compared with report 20[-: 0-9]+: of 1 settings 1 cannot be told", html)
     assert "1 and 1 runs allow no interval" in html
     assert "Whether autoencoder_int8 (1 thread) changed from report 20" in html.replace("\\u003cbr\\u003e", " ")
     assert set(History(history).to_frame().query("name == 'the second'")["scenario"]) == {"single_stream"}
