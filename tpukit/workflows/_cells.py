@@ -41,7 +41,7 @@ class Load:
             raise ConfigError(f"repeats is {self.repeats!r}: expected a whole number from 1")
 
     def settings(self) -> list[Settings]:
-        """Return the settings of every cell; raises what `inference.settings` raises, and for options of no scenario."""
+        """Return the settings of every cell; raises what `inference.settings` does, and for options of no scenario."""
         self._check_taken()
         return [
             self._one(scenario, threads=threads, batch=batch, rate_hz=rate)
