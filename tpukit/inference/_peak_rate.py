@@ -54,9 +54,9 @@ def find_peak(
 
     It begins at half the rate of single_stream, doubles or halves until one rate is VALID and a higher one is not, then
     halves the interval between them by their geometric mean until they are a factor of 1 + `tolerance` apart. A rate is
-    too high where it is overloaded, or INVALID twice: one stall of a busy machine must not decide. `options` are those
+    too high where it is INVALID twice: one stall of a busy machine must not decide. `options` are those
     of `benchmark` for every run; `progress` is called with the share of each run, `on_run` with each run as soon as it
-    ended. Where `cancel` is set, or Ctrl-C is pressed, what was found is returned with a `reason`.
+    ended. Where `cancel` is set, Ctrl-C is pressed, or the device fails, what was found is returned with a `reason`.
 
     Raises what `benchmark` raises, and ConfigError for a tolerance outside 0.001 to 1.
 
@@ -79,12 +79,12 @@ def find_peak(
         watched: dict[str, Any] = {"progress": progress, "cancel": stop}
         take(benchmark(read, device, "single_stream", **shared, **watched))
         capacity_hz = _capacity(runs[0])
-        while not stop.is_set() and (rate_hz := next_rate(tried, capacity_hz, tolerance)) is not None:
+        while not (ended := _ended(runs[-1])) and (rate_hz := next_rate(tried, capacity_hz, tolerance)) is not None:
+            again = rate_hz in _rates(runs)
             take(benchmark(read, device, "server", rate_hz=rate_hz, **options, **watched))
-            again = rate_hz in _rates(runs[:-1])
-            if runs[-1].verdict == VALID or again or _is_hopeless(runs[-1]):
+            if not _ended(runs[-1]) and (again or runs[-1].verdict == VALID):
                 tried[rate_hz] = runs[-1].verdict == VALID
-        reason = "stopped before the search was done" if stop.is_set() else _reason(tried, capacity_hz)
+        reason = ended or _reason(tried, capacity_hz)
     lower, upper = bracket(tried)
     return PeakRate(
         rate_hz=lower,
@@ -142,8 +142,12 @@ def _rates(runs: Sequence[BenchmarkResult]) -> list[float]:
     return [float(run.run["rate_hz"].item()) for run in runs]
 
 
-def _is_hopeless(run: BenchmarkResult) -> bool:
-    return run.reasons[0].startswith(("overloaded", "the generator", "failed"))
+def _ended(run: BenchmarkResult) -> str:
+    """Return why nothing can follow a run, which then says nothing of its rate."""
+    if run.cut_short:
+        return "stopped before the search was done"
+    failed = run.samples["error"].dropna()
+    return f"the device failed: {failed.iloc[0]}" if len(failed) else ""
 
 
 def _reason(tried: Mapping[float, bool], capacity_hz: float) -> str:

@@ -121,9 +121,9 @@ class Sweep:
             return
         row = {str(name): value for name, value in outcome.summary.iloc[0].items()}
         row |= self._against_baseline(cell, outcome)
-        self._note(cell, row)
         self.cut_short |= outcome.cut_short
         self._store(outcome, schema.frame([row], schema.RESULTS))
+        self._note(cell, row)  # stored first: what is noted is in history, or `not_stored` says why not
 
     def _note(self, cell: Cell, row: dict[str, Any]) -> None:
         if cell.baseline:
