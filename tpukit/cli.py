@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tpukit import terminal
-from tpukit.errors import TpukitError
+from tpukit.errors import ConfigError, TpukitError
 from tpukit.history_commands import history_app
 from tpukit.interrupts import terminate_as_interrupt
 from tpukit.options import (
@@ -22,6 +22,7 @@ from tpukit.options import (
     CrossCheck,
     Devices,
     Duration,
+    FindPeak,
     HistoryFile,
     MinQueries,
     Models,
@@ -33,10 +34,13 @@ from tpukit.options import (
     Scenarios,
     Seed,
     Threads,
+    Tolerance,
 )
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_REFERENCE = "reference"
+_IN_REPORT = ["single_stream", "offline", "server"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -79,8 +83,10 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     min_queries: MinQueries = None,
     seed: Seed = 0,
     data: Annotated[Path | None, typer.Option(help="A .npz with inputs x and labels y: counts accuracy.")] = None,
-    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = "reference",
+    baseline: Annotated[str, typer.Option(help="Device to compare with, or none.")] = _REFERENCE,
     name: Annotated[str | None, typer.Option(help="What to call these runs, to find them by.")] = None,
+    find_peak: FindPeak = False,
+    tolerance: Tolerance = None,
     cross_check: CrossCheck = False,
     history: HistoryFile = None,
     as_json: AsJson = False,
@@ -88,15 +94,14 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
     from tpukit.inference import loadgen_version
-    from tpukit.workflows import Load, measure, measure_by_loadgen
+    from tpukit.workflows import Load, measure, measure_by_loadgen, measure_peak
     from tpukit.workloads import bundled_models, read_data
 
     if cross_check:
         loadgen_version()  # what is missing is said before anything is measured
-    what = models or list(bundled_models())
-    on, given = device or ["cpu"], read_data(data) if data else None
+    names = models or list(bundled_models())
     load = Load(
-        scenarios=scenario or ["single_stream"],
+        scenarios=scenario or ["server" if find_peak else "single_stream"],
         threads=threads or [1],
         batches=batch or [1],
         rates_hz=rate or [],
@@ -109,21 +114,34 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         percentile=percentile,
         seed=seed,
     )
+    _check_peak(find_peak=find_peak, tolerance=tolerance, baseline=baseline, cross_check=cross_check)
     with terminal.progress("bench") as progress:
-        measured = measure(
-            what,
-            history=History(history),
-            devices=on,
-            load=load,
-            name=name,
-            data=given,
-            baseline=None if baseline == "none" else baseline,
-            progress=progress,
-        )
-        checked = None
-        if cross_check and not measured.cut_short:
-            checked = measure_by_loadgen(measured, what, devices=on, load=load, data=given, progress=progress)
+        what: dict[str, Any] = {
+            "models": names,
+            "devices": device or ["cpu"],
+            "load": load,
+            "data": read_data(data) if data else None,
+            "progress": progress,
+        }
+        kept: dict[str, Any] = {"history": History(history), "name": name}
+        if find_peak:
+            found = measure_peak(**what, **kept, tolerance=0.05 if tolerance is None else tolerance)
+        else:
+            measured = measure(**what, **kept, baseline=None if baseline == "none" else baseline)
+            checked = measure_by_loadgen(measured, **what) if cross_check and not measured.cut_short else None
+    if find_peak:
+        raise typer.Exit(terminal.show_peaks(found, as_json=as_json))
     raise typer.Exit(terminal.show_measured(measured, checked, as_json=as_json))
+
+
+def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cross_check: bool) -> None:
+    """Raise ConfigError where an option of bench has no meaning beside the others."""
+    if find_peak and baseline != _REFERENCE:
+        raise ConfigError("--baseline does not go with --find-peak, whose baseline is single_stream: leave it out")
+    if find_peak and cross_check:
+        raise ConfigError("--cross-check does not go with --find-peak, whose rates are its own: leave one of them out")
+    if tolerance is not None and not find_peak:
+        raise ConfigError("--tolerance does not go without --find-peak: add that, or leave it out")
 
 
 @app.command()
@@ -152,8 +170,11 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     device: Devices = None,
     scenario: Scenarios = None,
     threads: Threads = None,
+    repeat: Repeats = 1,
+    latency_bound: Bound = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of each run. Default: 3, with --quick 0.5.")] = None,
     seed: Seed = 0,
+    name: Annotated[str | None, typer.Option(help="What to call these runs. Default: report and the time.")] = None,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -164,15 +185,21 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     from tpukit.workflows import Load, check_sweep
     from tpukit.workloads import bundled_models
 
+    wanted = scenario or _IN_REPORT
+    _check_server(wanted)
     sweep: dict[str, Any] = {
-        "scenarios": scenario or ["single_stream", "offline"],
+        "scenarios": wanted,
         "threads": threads or thread_counts(),
         "duration_s": duration if duration is not None else (0.5 if quick else 3.0),
         "seed": seed,
+        "repeats": repeat,
     }
     what = {"models": models or list(bundled_models()), "devices": device or ["cpu"]}
-    check_sweep(**what, load=Load(**sweep))  # here it takes a second, and the message names no cell of a notebook
-    parameters = what | sweep | {"history_path": str(History(history).path)}
+    # here it takes a second, and the message names no cell of a notebook; each model gets a rate of its own
+    check_sweep(**what, load=Load(**sweep, rates_hz=[1.0] * ("server" in wanted), latency_bound_s=latency_bound))
+    parameters = what | sweep | {"history_path": str(History(history).path), "name": name or ""}
+    if latency_bound is not None:
+        parameters["latency_bound_s"] = latency_bound
     with terminal.progress("report") as progress:
         rendered = render_report("benchmark", parameters, out, on_output=terminal.notebook_progress(progress))
     if rendered.interrupted:
@@ -181,6 +208,12 @@ def report(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
         terminal.print_json({"html": str(rendered.html), "notebook": str(rendered.notebook)})
     else:
         typer.echo(f"Report: {rendered.html.resolve()}")
+
+
+def _check_server(scenarios: list[str]) -> None:
+    """Raise ConfigError where server lacks what its rates are shares of."""
+    if "server" in scenarios and "single_stream" not in scenarios:
+        raise ConfigError("server is measured at shares of single_stream's rate: add --scenario single_stream")
 
 
 @app.command()

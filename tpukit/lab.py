@@ -21,6 +21,7 @@ _OVERRIDES = {
         "doNotDisturbMode": True,
     }
 }
+_OTHER_FOLDER = ("--notebook-dir", "--ServerApp.root_dir")
 
 
 def notebooks_folder() -> Path:
@@ -45,8 +46,9 @@ def notebooks_folder() -> Path:
 def run_lab(arguments: list[str]) -> NoReturn:
     """Replace this process by JupyterLab on the notebooks, with `arguments` passed on.
 
-    It listens on loopback and asks for its token, as Jupyter does unless told otherwise. Raises MissingDependencyError
-    without the extra `lab`, and StorageError where TPUKIT_HOME cannot be written.
+    It listens on loopback and asks for its token, as Jupyter does unless told otherwise; `--notebook-dir` among the
+    arguments opens another folder. Raises MissingDependencyError without the extra `lab`, and StorageError where
+    TPUKIT_HOME cannot be written.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise MissingDependencyError("jupyterlab", "lab")
@@ -61,11 +63,18 @@ def run_lab(arguments: list[str]) -> NoReturn:
             sys.executable,
             "-m",
             "jupyterlab",
-            f"--notebook-dir={notebooks_folder()}",
+            *_folder(arguments),
             f"--LabApp.app_settings_dir={settings}",
             *arguments,
         ],
     )
+
+
+def _folder(arguments: list[str]) -> list[str]:
+    # Jupyter takes the folder once only
+    if any(argument.startswith(_OTHER_FOLDER) for argument in arguments):
+        return []
+    return [f"--notebook-dir={notebooks_folder()}"]
 
 
 @contextmanager

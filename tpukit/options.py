@@ -34,7 +34,7 @@ MinQueries = Annotated[
     int | None,
     typer.Option("--min-queries", help="Fewest queries of each run. Default: what the rules need, 100 at least."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of random inputs, and of server's arrivals.")]
 CrossCheck = Annotated[
     bool, typer.Option("--cross-check", help="Run the same under MLPerf's LoadGen too, and show both.")
 ]

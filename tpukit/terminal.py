@@ -4,7 +4,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tpukit.inference import ModelInfo
-    from tpukit.workflows import Measured, Step
+    from tpukit.workflows import Measured, MeasuredPeaks, Step
 
 #: Exit codes: the answer is "no"; bad usage or input.
 NO, BAD = 1, 2
 
 # said once above the table where every row agrees
-_COMMON = ("device", "threads", "batch", "queries/s", "verdict")
+_COMMON = ("device", "threads", "batch", "queries/s", "bound ms", "percentile", "verdict")
 # left out, in this order, where the terminal is too narrow
-_LEAST_WANTED = ("p90 ms", "estimate ms", "samples/s", "accuracy")
+_LEAST_WANTED = (
+    "p90 ms", "estimate ms", "mJ/sample", "over bound", "accuracy", "net mJ/sample", "samples/s", "% of limit",
+)  # fmt: skip
+# after these nothing is left to leave out: the baseline has rows of its own, and p99 says more under load than p50
+_LAST_RESORT = ("× baseline", "p50 ms")
 _ENDLESS = 10_000
 _PROSE = ("about", "note", "reason", "what")
 
@@ -72,23 +76,66 @@ def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *
 
     `checked` is the CROSS_CHECK table of the same sweep.
     """
-    results = measured.results
+    from tpukit.workflows import frontier
+
+    results, settings = measured.results, frontier(measured.results)
     if as_json:
-        print_json(_measured(measured) | ({} if checked is None else {"cross_check": records(checked)}))
+        crossed = {} if checked is None else {"cross_check": records(checked)}
+        print_json(_measured(measured) | {"frontier": records(settings)} | crossed)
     elif results["run_id"].notna().any():
         show_results(measured.everything())
+        show_frontier(settings)
         _show_cross_check(checked)
     for row in results[results["run_id"].isna()].itertuples():
         fail(f"{row.model} on {row.device}: {row.reasons}", NO)
+    failed = results["run_id"].isna().any()
+    return _ended(measured, code=BAD if failed else NO if (results["verdict"] == "INVALID").any() else 0)
+
+
+def _ended(measured: "Measured", *, code: int) -> int:
+    """Say what was not measured or not stored, and return the exit code, `code` where nothing is worse."""
     for label in measured.not_measured:
         fail(f"not measured: {label}", NO)
     if measured.not_stored:
         return fail(measured.not_stored, BAD)
-    if results["run_id"].isna().any():
-        return BAD
-    if measured.cut_short:
+    if measured.cut_short and code != BAD:
         return fail("stopped; what was measured is in the history", NO)
-    return NO if (results["verdict"] == "INVALID").any() else 0
+    return code
+
+
+def show_frontier(settings: "pd.DataFrame") -> None:
+    """Show what the settings of each model serve, for people, where it has several; the reasons stand elsewhere."""
+    from tpukit.workflows import by_scenario, readable_frontier
+
+    several = settings.groupby(["model", "device"])["p99_s"].transform("count") > 1
+    if not several.any():
+        return
+    table = readable_frontier(settings[several])
+    _shorten(table, ["p99 ms"])
+    for shared, part in by_scenario(table, [*_COMMON, "model", "offline samples/s", "runs"]):
+        typer.echo(f"throughput against p99: {printable(shared)}")
+        _show_fitting(part, ("runs", "offline samples/s", "device"))
+
+
+def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
+    """Show the highest rates that were found, and return the exit code: 1 where there is none."""
+    from tpukit.workflows import readable_peaks, said_once
+
+    peaks = found.peaks
+    if as_json:
+        print_json({"peaks": records(peaks)} | _measured(found.measured))
+    elif len(peaks):
+        shared, rest = said_once(readable_peaks(peaks), _COMMON)
+        typer.echo(f"highest rate of server, in queries: {printable(shared)}")
+        show(rest, as_json=False)
+    failed = (peaks["capacity_hz"].isna() & (peaks["runs"] == 0)).any()
+    return _ended(found.measured, code=BAD if failed else NO if peaks["rate_hz"].isna().any() else 0)
+
+
+def _shorten(table: "pd.DataFrame", columns: Sequence[str]) -> None:
+    """Leave out the intervals, for which a terminal has no room."""
+    for name in columns:
+        table[name] = table[name].str.partition(" ")[0]
 
 
 def _measured(measured: "Measured") -> dict[str, Any]:
@@ -124,24 +171,32 @@ def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None)
         typer.echo("no runs")
         return
     table = readable(results)
-    table["p99 ms"] = table["p99 ms"].str.partition(" ")[0]
+    _shorten(table, ["p99 ms"])
     if runs is not None:
         table.insert(0, "started", runs["started"].dt.strftime("%m-%d %H:%M").to_numpy())
         table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
-        typer.echo(printable(shared))
-        _show_fitting(part)
+        brief, heading = _starred(part, shared)
+        typer.echo(printable(heading))
+        _show_fitting(brief, (*_LEAST_WANTED, *_LAST_RESORT))
     for count, first, note in notes(results).itertuples(index=False):
         more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
         _say(f"{first}: {note}{more}")
 
 
-def _show_fitting(table: "pd.DataFrame") -> None:
-    for name in _LEAST_WANTED:
+def _show_fitting(table: "pd.DataFrame", least_wanted: Sequence[str] = _LEAST_WANTED) -> None:
+    for name in least_wanted:
         if _fits(table):
             break
         table = table.drop(columns=name, errors="ignore")
     show(table, as_json=False)
+
+
+def _starred(table: "pd.DataFrame", heading: str) -> "tuple[pd.DataFrame, str]":
+    """Return a table whose verdicts are brief, where it would be too wide without all that can be left out."""
+    if "verdict" not in table or _fits(table.drop(columns=[*_LEAST_WANTED], errors="ignore")):
+        return table, heading
+    return table.assign(verdict=table["verdict"].str.replace(", unstable", " *")), f"{heading} (* unstable)"
 
 
 def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> int:

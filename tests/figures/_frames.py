@@ -62,17 +62,18 @@ def summarised(model: str, latency_s: Any, **columns: Any) -> tuple[pd.DataFrame
 
 
 def history(*records: dict[str, Any]) -> pd.DataFrame:
-    """A table as `History.to_frame` returns it; a record is a RESULTS record with `day`, `host` and `model_sha256`."""
+    """A table as `History.to_frame` returns it; a record is a RESULTS record with `day`, and what RUNS has beside."""
     runs = [
         {
             "run_id": row["run_id"],
+            "name": row.pop("name", None),
             "started": pd.Timestamp("2026-05-01T12:00:00Z") + pd.Timedelta(days=row.pop("day")),
             "model_sha256": row.pop("model_sha256", "0" * 64),
             "host": row.pop("host", "pc"),
         }
         for row in records
     ]
-    left = schema.frame(runs, schema.RUNS)[["run_id", "started", "model_sha256", "host"]]
+    left = schema.frame(runs, schema.RUNS)[["run_id", "name", "started", "model_sha256", "host"]]
     return results(*records).merge(left, on="run_id")
 
 

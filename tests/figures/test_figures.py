@@ -49,6 +49,10 @@ def every_figure() -> dict[str, go.Figure]:
     taken, rows = thirty()
     record = {name: value for name, value in rows.iloc[0].items() if pd.notna(value)}
     bounded = rows.assign(fraction_of_peak=1 / rows["speedup"], limit="compute: 2 MMAC int8 at 400 Gop/s, 1 thread")
+    names = ("model", "device", "scenario", "threads", "batch", "p99_s")
+    settings = [
+        row | {"on_frontier": True, "runs": 1, "throughput_per_s": 1e3} for row in rows[[*names]].to_dict("records")
+    ]
     runs = history(*(record | {"run_id": f"run-{day}", "day": day} for day in range(30)))
     work = pd.concat([ops(f"m{model}", ("CONV_2D", 10**model), ("SOFTMAX", 0)) for model in range(10)])
     return {
@@ -58,6 +62,7 @@ def every_figure() -> dict[str, go.Figure]:
         "threads": figures.plot_threads(rows),
         "speedup": figures.plot_speedup(rows),
         "roofline": figures.plot_roofline(bounded),
+        "frontier": figures.plot_frontier(schema.frame(settings, schema.FRONTIER)),
         "history": figures.plot_history(runs),
         "macs": figures.plot_macs(work),
     }

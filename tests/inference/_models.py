@@ -64,10 +64,10 @@ class Graph:
         self._model.operatorCodes.append(code)
         self._graph.operators.append(operator)
 
-    def dense(self, name: str, into: int, weights: NDArray[Any]) -> int:
+    def dense(self, name: str, into: int, weights: NDArray[Any], batch: int = 1) -> int:
         """Add a float32 product with `weights`, shape (outputs, inputs), and return the output."""
         constant = self.tensor(f"{name}_w", list(weights.shape), data=weights)
-        out = self.tensor(name, [1, len(weights)])
+        out = self.tensor(name, [batch, len(weights)])
         self.op("FULLY_CONNECTED", [into, constant, -1], [out], tflite.FullyConnectedOptionsT())
         return out
 
@@ -92,11 +92,11 @@ def identity(n: int = 4) -> bytes:
     return graph.content([x], [graph.dense("y", x, np.eye(n))])
 
 
-def dense(n: int = 8, m: int = 4, seed: int = 0) -> bytes:
-    """y = W x, float32, W drawn by `seed`."""
+def dense(n: int = 8, m: int = 4, seed: int = 0, batch: int = 1) -> bytes:
+    """y = W x, float32, W drawn by `seed`; the file has this batch."""
     graph = Graph()
-    x = graph.tensor("x", [1, n])
-    return graph.content([x], [graph.dense("y", x, np.random.default_rng(seed).standard_normal((m, n)))])
+    x = graph.tensor("x", [batch, n])
+    return graph.content([x], [graph.dense("y", x, np.random.default_rng(seed).standard_normal((m, n)), batch)])
 
 
 def quantised(n: int = 4) -> bytes:

@@ -1,5 +1,6 @@
 """What stands beside a result from the same run: the hardware's limit, energy and heat."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.inference._devices import Until
 from tpukit import sensors
+from tpukit.errors import DeviceError
 from tpukit.inference import Model, Peaks, benchmark, get_device, read_model
 from tpukit.testing import FakeDevice, ManualClock
 
@@ -86,11 +88,13 @@ def meter(folder: Path, clock: ManualClock, *, watts: float) -> sensors.Sensors:
     return sensors.find(folder)
 
 
-@pytest.mark.parametrize("scenario", ["single_stream", "offline"])
-def test_energy_is_that_of_the_steady_state(scenario: str, toy: Model, clock: ManualClock, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("scenario", "given"), [("single_stream", {}), ("offline", {}), ("server", {"rate_hz": 50.0})])
+def test_energy_is_that_of_the_steady_state(
+    scenario: str, given: dict[str, float], toy: Model, clock: ManualClock, tmp_path: Path
+) -> None:
     found = meter(tmp_path, clock, watts=5.0)
     device = FakeDevice([0.01], clock=clock)
-    row = benchmark(toy, device, scenario, clock=clock, duration_s=10.0, sensors=found).summary.iloc[0]
+    row = benchmark(toy, device, scenario, clock=clock, duration_s=10.0, sensors=found, **given).summary.iloc[0]
     assert row["energy_source"].startswith("rapl")
     assert row["energy_j"] == pytest.approx(5.0 * row["steady_s"], rel=1e-3)
     # it takes 5 W at rest too: nothing is left for the queries
@@ -103,3 +107,22 @@ def test_what_the_machine_cannot_tell_is_missing_with_the_reason(toy: Model, clo
     assert row["energy_source"].startswith("none: ")
     assert row["temperature_source"].startswith("none: ")
     assert row[["energy_j", "net_energy_j", "idle_power_w", "temperature_max_c", "throttled"]].isna().all()
+
+
+def test_a_batch_that_the_file_has_already_is_not_counted_twice(
+    clock: ManualClock, model_file: Callable[..., Path]
+) -> None:
+    model = read_model(model_file("dense", n=256, m=256, batch=8))
+    device = Bounded([0.001], clock=clock)
+    eight, one = (benchmark(model, device, clock=clock, batch=n, duration_s=1.0).summary.iloc[0] for n in (8, 1))
+    assert eight["limit_value"] == one["limit_value"]
+
+
+def test_a_limit_that_cannot_be_known_does_not_cost_the_run(clock: ManualClock) -> None:
+    class Broken(FakeDevice):
+        def peaks(self, threads: int) -> Peaks:
+            raise DeviceError("no kernel runs here")
+
+    model = read_model("autoencoder_int8")
+    result = benchmark(model, Broken([0.001], clock=clock), clock=clock, duration_s=1.0)
+    assert (result.verdict, result.summary["limit"].item()) == ("VALID", "none: no kernel runs here")

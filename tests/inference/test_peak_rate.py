@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.inference._devices import Until
-from tpukit.errors import ConfigError
+from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference import Model, PeakRate, find_peak
 from tpukit.inference._peak_rate import bracket, next_rate
+from tpukit.inference._settings import MAX_RATE_HZ
 from tpukit.testing import FakeDevice, ManualClock
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -27,7 +28,7 @@ def test_the_search_ends_round_the_true_limit(limit: float, capacity: float, tol
     held, too_high = bracket(tried)
     if limit < capacity / 64:
         assert math.isnan(held)
-    elif not math.isnan(held):
+    elif limit * 2 < MAX_RATE_HZ and limit >= capacity / 32:
         assert held <= limit < too_high
         assert too_high <= held * (1 + tolerance)
 
@@ -64,20 +65,41 @@ def test_a_bound_under_the_service_time_is_held_by_no_rate(toy: Model, clock: Ma
     assert found.reason.startswith("no rate down to 3.12 queries/s is VALID")
 
 
+def test_where_no_rate_is_too_high_the_search_ends_at_what_can_be_asked_for(toy: Model, clock: ManualClock) -> None:
+    # a run of 0.05 s cannot wait for 1000 s
+    found = search(toy, clock, 0.005, latency_bound_s=1000.0, duration_s=0.05)
+    assert 5e5 < found.rate_hz <= 1e6
+    assert math.isnan(found.too_high_hz)
+    assert found.reason.startswith("no rate up to 1e+06 queries/s was seen to be too high")
+
+
+def test_each_run_is_told_as_soon_as_it_ends(toy: Model, clock: ManualClock) -> None:
+    told: list[tuple[object, float]] = []
+    found = search(toy, clock, 0.005, on_run=lambda run: told.append((run, clock.now())))
+    assert [run for run, _ in told] == list(found.runs)
+    assert len({at for _, at in told}) == len(told)
+
+
 class StallsOnce(FakeDevice):
-    """Stops for 0.4 s in the second session that is loaded: the first server run of a search."""
+    """Stops once in the second session that is loaded: the first server run of a search."""
+
+    stall_s = 0.4
 
     def script(self) -> Iterator[float]:
         steady = super().script()
-        return chain(islice(steady, 2000), [0.4], steady) if len(self.loaded) == 2 else steady
+        return chain(islice(steady, 2000), [self.stall_s], steady) if len(self.loaded) == 2 else steady
 
 
-def test_one_stall_does_not_decide(toy: Model, clock: ManualClock) -> None:
-    found = find_peak(toy, StallsOnce([0.001], clock=clock), duration_s=5.0, latency_bound_s=0.05, clock=clock)
+@pytest.mark.parametrize("stall_s", [0.4, 2.0])
+def test_one_stall_does_not_decide(stall_s: float, toy: Model, clock: ManualClock) -> None:
+    device = StallsOnce([0.001], clock=clock)
+    device.stall_s = stall_s
+    found = find_peak(toy, device, duration_s=5.0, latency_bound_s=0.05, clock=clock)
     first, second, *_ = found.runs[1:]
     assert first.run["rate_hz"].item() == second.run["rate_hz"].item()
     assert (first.verdict, second.verdict) == ("INVALID", "VALID")
-    assert first.reasons[0].startswith("percentile 0.99 of latency is ")
+    # the longer one looks like an overload
+    assert first.reasons[0].startswith("overloaded: " if stall_s > 1 else "percentile 0.99 of latency is ")
     assert found.rate_hz > 800
 
 
@@ -91,3 +113,16 @@ def test_what_was_found_is_kept_when_somebody_stops_it(toy: Model, clock: Manual
 def test_a_tolerance_is_a_share(tolerance: float, toy: Model, clock: ManualClock) -> None:
     with pytest.raises(ConfigError, match=r"^tolerance is .*: expected a share from 0.001 to 1, such as 0.05$"):
         search(toy, clock, 0.005, tolerance=tolerance)
+
+
+def test_a_device_that_fails_ends_the_search_and_is_no_rate_too_high(toy: Model, clock: ManualClock) -> None:
+    class Unplugged(FakeDevice):
+        def answer(self, script: Iterator[float], number: int) -> None:
+            super().answer(script, number)
+            if len(self.loaded) == 2 and number == 400:
+                raise DeviceError("unplugged")
+
+    device = Unplugged([0.005], clock=clock)
+    found = find_peak(toy, device, duration_s=5.0, latency_bound_s=0.05, clock=clock)
+    assert found.reason == "the device failed: unplugged"
+    assert math.isnan(found.too_high_hz)

@@ -22,12 +22,17 @@ def wanted(scenario: str, **given: object) -> Settings:
     return settings(scenario, **{"duration_s": 1.0, "min_queries": 1, **rate, **given})
 
 
+#: How late a server's query is issued: what counts from when it was due must not count from there.
+LATE_NS = 300_000
+
+
 def log(scenario: str, latencies_ms: Sequence[float], *, gap_ms: float = 10.0, **given: object) -> Timeline:
-    """Return the log of queries that take so long, each due `gap_ms` after the one before."""
+    """Return the log of queries that take so long from when they were due, each `gap_ms` after the one before."""
     n = len(latencies_ms)
-    starts = [round(place * gap_ms * MS) for place in range(n)]
-    ends = [start + round(latency * MS) for start, latency in zip(starts, latencies_ms, strict=True)]
-    due = {"server": array("q", starts), "offline": array("q", [0] * n)}.get(scenario)
+    times = [round(place * gap_ms * MS) for place in range(n)]
+    ends = [time + round(latency * MS) for time, latency in zip(times, latencies_ms, strict=True)]
+    starts = [time + LATE_NS for time in times] if scenario == "server" else times
+    due = {"server": array("q", times), "offline": array("q", [0] * n)}.get(scenario)
     return Timeline(starts=array("q", starts), ends=array("q", ends), due=due, **given)
 
 
@@ -59,9 +64,11 @@ def test_offline_needs_no_early_stopping() -> None:
 )
 def test_a_run_lasts_to_the_last_issue_due_time_or_end(scenario: str, queries: int, last_counts: str) -> None:
     span_ms = 10.0 * (queries - 1)
-    # one query ends 5 ms after it was issued: only offline counts that
+    # one query ends 5 ms after it was issued: only offline counts that; server's are issued ever later, which does not
     lasted_s = (span_ms + 5 * (last_counts == "end")) / 1e3
     timeline = log(scenario, [5.0] * queries)
+    if last_counts == "due":
+        timeline.starts[-1] += 2 * MS
     assert reasons(scenario, timeline, duration_s=lasted_s) == ()
     assert reasons(scenario, timeline, duration_s=lasted_s + 0.001) == (
         f"lasted {lasted_s:.3g} s, {lasted_s + 0.001:.3g} s asked for",
@@ -152,3 +159,15 @@ def test_percentile_and_estimate_are_order_statistics(latencies: list[int], perc
         assert sum(latency > cautious for latency in ordered) < allowed
         assert sum(latency >= cautious for latency in ordered) >= allowed
         assert cautious >= ordered[min(int(n * percentile), n - 1)]
+
+
+@pytest.mark.parametrize(("service_us", "blamed"), [(1, True), (15, False), (19, False)])
+def test_the_generator_is_blamed_for_its_own_time_alone(service_us: int, blamed: bool) -> None:
+    # issued every 20 us where 10 were asked for: the rest of the 20 is the generator's
+    n = 1000
+    starts = [place * 20_000 for place in range(n)]
+    ends = [start + service_us * 1000 for start in starts]
+    due = [place * 10_000 for place in range(n)]
+    timeline = Timeline(starts=array("q", starts), ends=array("q", ends), due=array("q", due))
+    found = reasons("server", timeline, rate_hz=100_000.0, duration_s=0.001, latency_bound_s=1.0)
+    assert bool(found) == blamed

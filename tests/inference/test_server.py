@@ -9,7 +9,19 @@ import pytest
 from tests.inference._devices import Until
 from tpukit import schema
 from tpukit.errors import ConfigError
-from tpukit.inference import INVALID, VALID, Arrays, BenchmarkResult, Complete, Issue, Model, Query, Tensor, benchmark
+from tpukit.inference import (
+    INVALID,
+    VALID,
+    Arrays,
+    BenchmarkResult,
+    Complete,
+    Issue,
+    Model,
+    Query,
+    Tensor,
+    _serve,
+    benchmark,
+)
 from tpukit.testing import FakeDevice, ManualClock
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -68,7 +80,10 @@ def test_an_overloaded_run_ends_early_and_says_what_was_held(toy: Model, clock: 
     # the backlog grows by 0.75 s a second, its limit is 10 times 50 ms
     assert result.samples["end_s"].max() < 3.0
     assert not result.cut_short
-    assert result.summary["over_bound"].item() > 0
+    # Lindley's recursion on the same schedule, as far as it was issued
+    samples = result.samples
+    ends = fifo(samples["scheduled_s"].to_numpy(), 0.02)
+    assert result.summary["over_bound"].item() == (ends - samples["scheduled_s"] > 0.05).sum() > 0
 
 
 def test_a_bound_longer_than_the_run_does_not_keep_it_from_ending(toy: Model, clock: ManualClock) -> None:
@@ -165,7 +180,8 @@ class PairSession:
 
         def sleep(seconds: float) -> None:
             rest(seconds)
-            if silent_after is None:
+            # a poll after the last query, not the wait for the next one
+            if silent_after is None and seconds == _serve._POLL_S:
                 flush()
 
         clock.sleep = sleep  # type: ignore[method-assign]
@@ -194,6 +210,64 @@ def test_a_device_that_answers_nothing_any_more_ends_the_run(toy: Model, clock: 
     assert result.reasons[0].startswith("overloaded: ")
     assert set(result.samples["status"]) == {"ok", "unserved"}
     assert clock.now() < 10.0
+    # every query that was never answered is over the bound
+    unserved = int((result.samples["status"] == "unserved").sum())
+    late = int((result.samples["latency_s"] > 0.05).sum())
+    assert result.summary["over_bound"].item() == unserved + late
+    assert unserved > 0
+
+
+class OneStraggler(PairDevice):
+    """Answers every query as soon as it comes, but for one, which takes 150 ms."""
+
+    def load(self, model: Model, *, threads: int, batch: int) -> "StragglingSession":
+        return StragglingSession(self)
+
+
+class StragglingSession(PairSession):
+    def bind_issue(self, samples: Sequence[Arrays], complete: Complete) -> Issue:
+        clock = self._device.clock
+        wait, late = clock.wait_until_ns, clock.sleep
+        due: list[int] = []
+
+        def look(seconds: float) -> None:
+            late(seconds)
+            if due and clock.perf_ns() >= due[0]:
+                due.clear()
+                complete(500)
+
+        def issue(ticket: int, index: int) -> None:
+            if ticket == 500:
+                due.append(clock.perf_ns() + 150_000_000)
+            else:
+                complete(ticket)
+
+        clock.sleep, clock.wait_until_ns = look, wait  # type: ignore[method-assign]
+        return issue
+
+
+def test_one_straggler_among_many_in_flight_is_no_overload(toy: Model, clock: ManualClock) -> None:
+    result = run(toy, OneStraggler(clock), clock, rate_hz=1000.0, duration_s=10.0, latency_bound_s=0.01)
+    assert (result.verdict, result.summary["over_bound"].item()) == (VALID, 1)
+
+
+def test_a_session_that_takes_several_queries_is_not_watched_for(toy: Model, clock: ManualClock) -> None:
+    """A generator that spins would take the interpreter from the service that it measures."""
+    spun: list[int] = []
+    clock.wait_until_ns = spun.append  # type: ignore[method-assign]
+    run(toy, PairDevice(clock), clock, latency_bound_s=1.0)
+    assert spun == []
+
+
+def test_a_failure_without_a_word_ends_the_run_too(toy: Model, clock: ManualClock) -> None:
+    class Silent(PairDevice):
+        def load(self, model: Model, *, threads: int, batch: int) -> PairSession:
+            session = PairSession(self)
+            session.bind_issue = lambda samples, complete: lambda ticket, index: complete(ticket, "")  # type: ignore[method-assign]
+            return session
+
+    result = run(toy, Silent(clock), clock)
+    assert result.reasons[0] == "failed after 0 queries: no reason given"
 
 
 def test_the_last_query_that_is_never_answered_is_an_error(toy: Model, clock: ManualClock) -> None:
@@ -207,5 +281,8 @@ def test_a_schedule_that_memory_cannot_hold_is_refused(
     toy: Model, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tpukit.host.available_memory_bytes", lambda: 150_000)
-    with pytest.raises(ConfigError, match=r"^100 queries/s for 1e\+06 s: memory holds 1000 of them; ask for a shorter"):
-        run(toy, FakeDevice([0.001], clock=clock), clock, duration_s=1e6)
+    for given in ({"duration_s": 1e6}, {"min_queries": 10**8}):
+        with pytest.raises(
+            ConfigError, match=r"^a schedule of 1e\+08 queries at 100 per second: memory holds 1000 of them; "
+        ):
+            run(toy, FakeDevice([0.001], clock=clock), clock, **given)

@@ -117,6 +117,7 @@ def test_a_percentile_is_a_share_that_can_be_proved(value: object) -> None:
         ("single_stream", {"samples_per_query": 8}, "^samples_per_query does not go with single_stream: use multi_"),
         ("multi_stream", {"samples_per_query": 6, "batch": 4}, "^samples_per_query is 6: expected a multiple of the "),
         ("server", {}, "^server needs rate_hz, "),
+        ("server", {"rate_hz": 1e-12}, r"^rate is 1e-12 queries/s: expected 0.001 at least$"),
         ("server", {"rate_hz": 2e6}, r"^rate is 2000000.0 queries/s: .* up to 1e\+06$"),
         ("single_stream", {"profile": "mlpref"}, r"^unknown profile 'mlpref': did you mean mlperf\?$"),
     ],

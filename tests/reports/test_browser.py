@@ -1,6 +1,5 @@
 """The report in a real browser with every network request blocked."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,22 +7,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests._browser import ARGUMENTS, browser_path
 from tpukit.reports import Report
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture
 def page() -> Iterator[tuple[Page, list[str], list[str]]]:
     """A page that may fetch nothing, what it tried to fetch, and what went wrong in it."""
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert browser_path, f"none of {BROWSERS} is installed"
     wanted: list[str] = []
     errors: list[str] = []
 
@@ -32,7 +24,7 @@ def page() -> Iterator[tuple[Page, list[str], list[str]]]:
         route.abort()
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=ARGUMENTS)
         opened = browser.new_page(viewport={"width": 1200, "height": 1400})
         opened.route("http*://**/*", refuse)
         opened.on("pageerror", lambda error: errors.append(str(error)))
@@ -47,7 +39,7 @@ def test_every_figure_is_drawn_without_a_request(
     opened.goto(report.html.as_uri())
     plots = opened.locator(".js-plotly-plot")
     opened.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length > 0")
-    assert plots.count() == 7
+    assert plots.count() == 9
     for index in range(plots.count()):
         plot = plots.nth(index)
         assert plot.locator(".main-svg").count() > 0

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,14 +90,18 @@ def test_the_executed_notebook_holds_the_parameters_and_no_widget_state(report: 
 def test_every_run_of_the_report_is_in_the_history(report: Report) -> None:
     runs = History(report.html.parent.parent / "h.db").to_frame()
     measured = runs[runs["device"] == "cpu"]
-    assert len(measured) == 2 * 2 * 2
+    server = measured[measured["scenario"] == "server"]
+    assert len(measured) - len(server) == 2 * 2 * 2
+    assert len(server) == 2 * 2, "two shares of each model's rate"
+    assert runs["name"].str.match(r"report 20\d\d-\d\d-\d\d").all()
     assert (runs["device"] == "reference").sum() == 2
     assert (measured["baseline"] != "").all()
 
 
 def test_the_html_has_every_figure_and_the_table(report: Report) -> None:
     html = report.html.read_text()
-    assert html.count("Plotly.newPlot(") == 7
+    assert html.count("Plotly.newPlot(") == 9
+    assert "the next report is compared with this one" in html
     for text in ("digits_cnn_int8", "autoencoder_int8", "VALID", "0.956 of 540", "× baseline"):
         assert text in html
 
@@ -104,6 +110,27 @@ def test_the_html_shows_results_and_neither_code_nor_progress(report: Report) ->
     html = report.html.read_text()
     assert "inspect_model(model)" not in html
     assert "0.000 digits_cnn_int8" not in html
+
+
+def test_a_server_that_has_nothing_to_take_its_rate_from_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", "--scenario", "server"]) == 2
+    assert capsys.readouterr().err == (
+        "tpukit: server is measured at shares of single_stream's rate: add --scenario single_stream\n"
+    )
+    assert run(["report", "--latency-bound", "-1"]) == 2
+    assert "latency bound is -1.0 s: expected a number of s above 0" in capsys.readouterr().err
+
+
+def test_the_next_report_says_what_changed_since_the_last(report: Report) -> None:
+    """Its runs are one a setting, so nothing can be told, and the page says what would do."""
+    history = report.html.parent.parent / "h.db"
+    parameters = {"models": ["autoencoder_int8"], "threads": [1], "duration_s": 0.05, "scenarios": ["single_stream"]}
+    names = {"name": "the second", "history_path": str(history)}
+    html = render_report("benchmark", parameters | names, report.html.parent.parent / "second").html.read_text()
+    assert re.search(r"Compared with report 20[-: 0-9]+: of 1 settings 1 cannot be told", html)
+    assert "1 and 1 runs allow no interval" in html
+    assert "Whether autoencoder_int8 (1 thread) changed from report 20" in html.replace("\\u003cbr\\u003e", " ")
+    assert set(History(history).to_frame().query("name == 'the second'")["scenario"]) == {"single_stream"}
 
 
 def test_progress_lines_of_the_notebook_become_steps() -> None:
@@ -177,12 +204,12 @@ def test_a_report_of_nothing_but_failures_is_still_a_report(tmp_path: Path, mode
     html = report.html.read_text()
     assert "has an operator that LiteRT lacks" in html
     assert "<img src=http" not in html
-    assert html.count("Plotly.newPlot(") == 7
+    assert html.count("Plotly.newPlot(") == 9
 
 
 def test_a_run_that_history_cannot_take_is_named_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk fills up in the middle of a sweep."""
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     (tmp_path / "sitecustomize.py").write_text(
         "import errno, tpukit.history._history as h\n"
         "from tpukit.errors import StorageError\n"

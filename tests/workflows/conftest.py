@@ -11,7 +11,7 @@ from tpukit.history import History
 from tpukit.inference import Device, Model
 from tpukit.testing import ManualClock
 from tpukit.workflows import Load, Measured, measure
-from tpukit.workflows import _measure as module
+from tpukit.workflows import _sweep as module
 
 
 @pytest.fixture

@@ -188,3 +188,22 @@ def test_progress_ascends_and_each_cell_begins_once(sweep: Callable[..., Measure
     # by time asked for: the baseline takes a tenth of a cell's second
     assert [step.share for step in begun] == pytest.approx([0, 0.1 / 4.1, 1.1 / 4.1, 2.1 / 4.1, 3.1 / 4.1])
     assert {step.label for step in steps if not step.begins} == {step.label for step in begun}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rates_hz": (5.0,)}, "^rate_hz does not go with single_stream: it is for server$"),
+        ({"latency_bound_s": 0.1}, "^latency_bound_s does not go with single_stream: it is for server$"),
+        ({"samples_per_query": 4}, "^samples_per_query does not go with single_stream: it is for multi_stream$"),
+        (
+            {"percentile": 0.9, "scenarios": ("offline",)},
+            "^percentile does not go with offline: it is for single_stream",
+        ),
+    ],
+)
+def test_an_option_that_no_scenario_takes_is_refused(
+    given: dict[str, object], message: str, sweep: Callable[..., Measured], clock: ManualClock
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sweep(Named("a", 0.01, clock), **given)

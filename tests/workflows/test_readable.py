@@ -6,7 +6,15 @@ import pytest
 
 from tpukit import schema
 from tpukit.errors import SchemaError
-from tpukit.workflows import by_scenario, notes, phases, readable, significant
+from tpukit.workflows import (
+    by_scenario,
+    notes,
+    phases,
+    readable,
+    readable_frontier,
+    readable_peaks,
+    significant,
+)
 
 ROW = {
     "model": "m", "device": "cpu", "scenario": "single_stream", "threads": 2, "batch": 1, "verdict": "VALID", "n": 500,
@@ -17,12 +25,53 @@ ROW = {
 
 def test_a_row_is_told_in_milliseconds_with_three_digits() -> None:
     (row,) = readable(schema.frame([ROW], schema.RESULTS)).to_dict("records")
-    assert row == {
-        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "batch": "1", "queries/s": "",
-        "verdict": "VALID", "queries": "500", "p50 ms": "1.23", "p90 ms": "45.6", "p99 ms": "1500 [1250, ?]",
+    assert {name: text for name, text in row.items() if text} == {
+        "model": "m", "device": "cpu", "scenario": "single_stream", "threads": "2", "batch": "1", "verdict": "VALID",
+        "queries": "500", "p50 ms": "1.23", "p90 ms": "45.6", "p99 ms": "1500 [1250, ?]",
         "samples/s": "812",
         "× baseline": "3.14", "accuracy": "0.956 of 540",
     }  # fmt: skip
+
+
+def test_limit_energy_and_bound_are_told_where_they_were_measured() -> None:
+    server = ROW | {"scenario": "server", "latency_bound_s": 0.01, "over_bound": 4, "fraction_of_peak": 0.06789}
+    energy = {"samples_per_query": 8, "energy_j": 12.0, "net_energy_j": 2.0}
+    (row,) = readable(schema.frame([server | energy], schema.RESULTS)).to_dict("records")
+    # 500 queries of 8 samples
+    assert (row["mJ/sample"], row["net mJ/sample"]) == ("3.00", "0.500")
+    assert (row["bound ms"], row["over bound"], row["% of limit"]) == ("10.0", "0.800 %", "6.79")
+    none = readable(schema.frame([server | energy | {"n": 0, "verdict": "INVALID"}], schema.RESULTS))
+    assert none[["over bound", "mJ/sample", "net mJ/sample"]].iloc[0].tolist() == ["", "", ""]
+    assert readable(schema.frame([server | {"over_bound": 0}], schema.RESULTS))["over bound"].item() == "0 %"
+
+
+def test_an_invalid_run_does_not_say_which_share_was_over_the_bound() -> None:
+    # 600 of it were never served, so 600 of 500 would be 120 %
+    row = ROW | {"scenario": "server", "over_bound": 600, "verdict": "INVALID"}
+    assert readable(schema.frame([row], schema.RESULTS))["over bound"].item() == ""
+
+
+def test_a_frontier_and_peaks_are_told_in_the_same_units() -> None:
+    point = {"model": "m", "batch": 4, "rate_hz": 50.0, "latency_bound_s": 0.01, "runs": 3, "throughput_per_s": 199.9}
+    point |= {"p99_s": 0.0123, "p99_lo_s": 0.01, "p99_hi_s": 0.015, "limit_per_s": 812.0, "on_frontier": True}
+    missing = {"model": "m", "runs": 0, "on_frontier": False, "reasons": "1 of 1 INVALID: no power"}
+    first, second = readable_frontier(schema.frame([point, missing], schema.FRONTIER)).to_dict("records")
+    assert {name: text for name, text in first.items() if text} == {
+        "model": "m", "batch": "4", "queries/s": "50.0", "bound ms": "10.0", "runs": "3", "samples/s": "200",
+        "p99 ms": "12.3 [10.0, 15.0]", "frontier": "yes", "offline samples/s": "812",
+    }  # fmt: skip
+    assert {name: text for name, text in second.items() if text} == {"model": "m", "runs": "0"}
+    peak = {"model": "m", "threads": 2, "latency_bound_s": 0.01, "percentile": 0.99, "rate_hz": 380.4, "runs": 9}
+    (row,) = readable_peaks(schema.frame([peak | {"reason": "stopped"}], schema.PEAKS)).to_dict("records")
+    assert {name: text for name, text in row.items() if text} == {
+        "model": "m", "threads": "2", "bound ms": "10.0", "percentile": "0.99", "peak/s": "380", "runs": "9",
+        "reason": "stopped",
+    }  # fmt: skip
+
+
+def test_a_note_names_the_setting_of_its_run() -> None:
+    row = {"model": "a", "scenario": "server", "threads": 1, "batch": 4, "rate_hz": 100.0, "warnings": "unstable: x"}
+    assert notes(schema.frame([row], schema.RESULTS))["first"].tolist() == ["a server 100/s 1 thread batch 4"]
 
 
 def test_what_was_not_measured_is_empty() -> None:
@@ -43,7 +92,10 @@ def test_what_all_rows_of_a_scenario_share_is_said_once_and_empty_columns_are_le
     both = readable(schema.frame([row | {"p90_s": math.nan} for row in rows], schema.RESULTS))
     (text, rest), (offline, alone) = by_scenario(both, ["device", "threads", "batch", "verdict"])
     assert text == "device cpu, scenario single_stream, verdict VALID"
-    assert [name for name in both if name not in rest] == ["device", "scenario", "queries/s", "verdict", "p90 ms"]
+    assert set(both) - set(rest) == {
+        "device", "scenario", "verdict",
+        "queries/s", "bound ms", "p90 ms", "over bound", "% of limit", "mJ/sample", "net mJ/sample",
+    }  # fmt: skip
     assert rest["accuracy"].tolist() == ["0.956 of 540", ""]
     assert (offline, alone.to_dict("list")) == ("scenario offline", {"model": ["m"]})
     assert list(by_scenario(readable(schema.frame([], schema.RESULTS)), ["device"])) == []

@@ -22,7 +22,7 @@ def plot_box(samples: pd.DataFrame, results: pd.DataFrame) -> go.Figure:
     several runs of the same settings the newest VALID one is drawn. Raises SchemaError where `samples` is no SAMPLES
     table or `results` no RESULTS table.
     """
-    rows, older = newest(schema.check(results, schema.RESULTS), ("scenario", *SETTINGS))
+    rows, older = newest(schema.check(results, schema.RESULTS), ("scenario", "rate_hz", *SETTINGS))
     found = latency_runs(samples, rows)
     if found.missing:
         return nothing(found.missing)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tpukit import schema
-from tpukit.figures._text import count, escaped
+from tpukit.figures._text import count, escaped, number
 
 Array = NDArray[np.float64]
 
@@ -23,6 +23,10 @@ _SHOWN: Mapping[str, Callable[[Any], str]] = {
     "batch": lambda n: "unknown batch" if pd.isna(n) else f"batch {n}",
     "host": lambda name: f"host {escaped(name)}",
     "version": escaped,
+    "scenario": escaped,
+    "loop": escaped,
+    "rate_hz": lambda hz: "" if pd.isna(hz) else f"{number(hz)} queries/s",
+    "per_query": lambda n: "" if pd.isna(n) else f"{n} samples a query",
 }
 
 

@@ -12,9 +12,10 @@ from tpukit.figures._cells import SETTINGS, named, no_latency, none_valid, valid
 from tpukit.figures._lines import Lines, error_bars, p50_axis
 from tpukit.figures._text import count, escaped, ms, percent, sentence
 from tpukit.figures._theme import nothing, style
+from tpukit.figures._verdicts import Verdicts, verdicts
 
 _NEEDED = (
-    "run_id", "started", "model", "device", "scenario", "threads", "batch", "model_sha256", "host",
+    "run_id", "name", "started", "model", "device", "scenario", "threads", "batch", "model_sha256", "host",
     "verdict", "p50_s", "p50_lo_s", "p50_hi_s",
 )  # fmt: skip
 _DECLARED = {column.name: column for column in (*schema.RUNS.columns, *schema.RESULTS.columns)}
@@ -23,12 +24,15 @@ _LINE = (*SETTINGS, "host", "version")
 _SAME = 0.005
 
 
-def plot_history(runs: pd.DataFrame) -> go.Figure:
+def plot_history(runs: pd.DataFrame, comparison: pd.DataFrame | None = None) -> go.Figure:
     """Return p50 of latency over the time of measuring, a line for each model file, device, threads, batch and host.
 
     `runs` has one row a run with the columns of RUNS and of RESULTS, as `History.to_frame` returns it. The title names
-    the line whose newest run differs most from the median of its earlier ones. Raises SchemaError where a column that
-    the figure needs is missing or of another type.
+    the line whose newest run differs most from the median of its earlier ones.
+
+    With `comparison`, a COMPARISON table in order of time as `workflows.trend` returns it, the newest run of each set
+    bears the verdict against the set before it, and the title says what the newest set changed. Raises SchemaError
+    where a column that the figure needs is missing or of another type.
     """
     rows = _checked(runs)
     single = rows[rows["scenario"] == "single_stream"]
@@ -42,18 +46,27 @@ def plot_history(runs: pd.DataFrame) -> go.Figure:
     lines = Lines.of([part.iloc[-1].to_dict() for part in by_line], _LINE)
     fig = go.Figure([_line(part, lines) for part in by_line])
     fig.add_traces(lines.keys())
+    judged = verdicts(measured, schema.frame([], schema.COMPARISON) if comparison is None else comparison)
+    fig.add_traces(judged.traces())
     fig.update_xaxes(title_text="start of the run (UTC)", type="date", range=_around(measured["started"]))
     fig.update_yaxes(title_text="p50 of latency (ms)", **p50_axis(measured, measured["p50_s"].min() * 1e3))
     return style(
         fig,
-        finding=_finding(by_line, len(measured)),
+        finding=judged.finding() or _finding(by_line, len(measured)),
         note=sentence(
             f"All on {common}." if common else "",
             "Bars: 95 % intervals.",
             "" if valid(measured).all() else "Hollow: INVALID runs.",
+            judged.note,
         ),
-        legend=lines.legend,
+        legend=_legend(lines, judged),
     )
+
+
+def _legend(lines: Lines, judged: Verdicts) -> list[str]:
+    # a single line's own entry is shown too where there is a legend at all
+    alone = [] if lines.legend else [escaped(model) for model in lines.models]
+    return [*lines.legend, *alone, *judged.legend] if judged.legend else lines.legend
 
 
 def _checked(runs: pd.DataFrame) -> pd.DataFrame:
@@ -71,14 +84,15 @@ def _with_version(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _line(part: pd.DataFrame, lines: Lines) -> go.Scatter:
     first = part.iloc[-1].to_dict()
-    verdicts = ["" if ok else ", INVALID" for ok in valid(part)]
+    called = part["name"].fillna("run " + part["run_id"])
+    counts = ["" if ok else ", INVALID" for ok in valid(part)]
     return go.Scatter(
         error_y=error_bars(part),
         hovertemplate=f"{first['label']}<br>p50 %{{y:.3~g}} ms<br>%{{text}}<extra></extra>",
         line=lines.line(first) | {"width": 1.5},
         marker=lines.marker(first, hollow=list(~valid(part))),
         mode="lines+markers",
-        text=[f"run {escaped(run)}{verdict}" for run, verdict in zip(part["run_id"], verdicts, strict=True)],
+        text=[f"{escaped(name)}{counted}" for name, counted in zip(called, counts, strict=True)],
         x=_stamps(part["started"]),
         y=list(part["p50_s"] * 1e3),
         **lines.entry(first),

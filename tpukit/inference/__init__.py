@@ -19,7 +19,7 @@ from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_ve
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
-from tpukit.inference._peak_rate import PeakRate, find_peak
+from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
 from tpukit.inference._peaks import cpu_peaks
 from tpukit.inference._roofline import HasPeaks, Limit, Peaks, Work, limit, work
 from tpukit.inference._rules import INVALID, VALID
@@ -59,6 +59,7 @@ __all__ = [
     "UnderTest",
     "Work",
     "benchmark",
+    "check_tolerance",
     "cpu_peaks",
     "devices",
     "drive",

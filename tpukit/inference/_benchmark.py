@@ -10,13 +10,14 @@ import pandas as pd
 
 from tpukit import host, schema
 from tpukit.clock import Clock, SystemClock
+from tpukit.errors import TpukitError
 from tpukit.inference import _summary
 from tpukit.inference._devices import get_device
 from tpukit.inference._inspect import inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._phases import Job, Measured, run_phases
-from tpukit.inference._roofline import HasPeaks, limit, limit_columns, work
+from tpukit.inference._roofline import HasPeaks, file_batch, limit, limit_columns, work
 from tpukit.inference._rules import INVALID, VALID, judge
 from tpukit.inference._settings import settings
 from tpukit.inference._types import Device
@@ -208,5 +209,12 @@ def _limit_columns(job: Job, row: dict[str, Any]) -> dict[str, Any]:
     metric, made = row["metric"], job.settings
     if metric not in row or not isinstance(job.device, HasPeaks):
         return {}
-    found = limit(work(inspect_model(job.model)), job.device.peaks(made.threads), batch=made.batch)
-    return limit_columns(found, metric=metric, value=row[metric], runs=made.samples_per_query // made.batch)
+    try:
+        info = inspect_model(job.model)
+        # a file may have this batch itself: its work is then that of the batch already
+        times = made.batch // file_batch(info) if made.batch > 1 else 1
+        found = limit(work(info), job.device.peaks(made.threads), batch=times)
+    except TpukitError as error:
+        return {"limit": f"none: {error}"}
+    runs = made.samples_per_query // made.batch
+    return limit_columns(replace(found, batch=made.batch), metric=metric, value=row[metric], runs=runs)

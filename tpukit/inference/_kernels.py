@@ -7,12 +7,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tpukit.errors import DeviceError
 from tpukit.inference._litert import open_interpreter, stderr_collected
 from tpukit.inference._model import Model
+from tpukit.inference._roofline import OPS_PER_MAC
 
 Of = TypeVar("Of", str, int)
 
-_OPS_PER_MAC = 2
 # (side, channels in, channels out) of pointwise convolutions: the fastest of 60 shapes tried for int8 and float32, on
 # one thread and on two
 _POINTWISE = ((22, 512, 512), (16, 512, 512), (14, 512, 512), (14, 256, 256))
@@ -71,7 +72,7 @@ def _pointwise(dtype: str, shape: tuple[int, int, int], threads: int) -> Kernel[
     out = graph.tensor((1, side, side, outputs))
     graph.add("CONV_2D", [into, weights, graph.bias(outputs)], out)
     macs = side * side * inputs * outputs
-    return Kernel(of=dtype, amount=_OPS_PER_MAC * macs, run=_invoke(graph.content(into, out), threads))
+    return Kernel(of=dtype, amount=OPS_PER_MAC * macs, run=_invoke(graph.content(into, out), threads))
 
 
 def _streamed(width: int, layers: int, threads: int) -> Kernel[int]:
@@ -105,8 +106,11 @@ def _again(array: NDArray[np.uint8], times: int) -> NDArray[np.void]:
 def _invoke(content: bytes, threads: int) -> Callable[[], object]:
     model = Model(name="a kernel of tpukit's own", content=content, sha256="")
     interpreter = open_interpreter(model, threads=threads, resolver="AUTO")
-    with stderr_collected():
-        interpreter.allocate_tensors()
+    try:
+        with stderr_collected():
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise DeviceError(f"the processor's peak cannot be measured: {' '.join(str(error).split())}") from error
     (into,) = interpreter.get_input_details()
     # what the memory happens to hold may be numbers that are slow to compute with
     interpreter.set_tensor(into["index"], np.ones(into["shape"], into["dtype"]))

@@ -35,6 +35,10 @@ class Ticker:
                 listener(share)
 
 
+def nobody(share: float) -> None:
+    """Tell nobody the share done."""
+
+
 def several(query: Query, times: int, samples: int) -> Query:
     """Return the query that runs `times` of the `samples` prepared ones in a row, as multi_stream has it."""
     if times == 1:

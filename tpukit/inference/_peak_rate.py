@@ -1,7 +1,7 @@
 """`find_peak`: the highest rate at which a device still keeps its latency bound."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._rules import VALID
+from tpukit.inference._settings import MAX_RATE_HZ
 from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
 
@@ -44,6 +45,7 @@ def find_peak(
     device: str | Device = "cpu",
     *,
     tolerance: float = 0.05,
+    on_run: Callable[[BenchmarkResult], None] | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     **options: Any,
@@ -52,9 +54,9 @@ def find_peak(
 
     It begins at half the rate of single_stream, doubles or halves until one rate is VALID and a higher one is not, then
     halves the interval between them by their geometric mean until they are a factor of 1 + `tolerance` apart. A rate is
-    too high where it is overloaded, or INVALID twice: one stall of a busy machine must not decide. `options` are those
-    of `benchmark` for every run; `progress` is called with the share of each run. Where `cancel` is set, or Ctrl-C is
-    pressed, what was found is returned with a `reason`.
+    too high where it is INVALID twice: one stall of a busy machine must not decide. `options` are those
+    of `benchmark` for every run; `progress` is called with the share of each run, `on_run` with each run as soon as it
+    ended. Where `cancel` is set, Ctrl-C is pressed, or the device fails, what was found is returned with a `reason`.
 
     Raises what `benchmark` raises, and ConfigError for a tolerance outside 0.001 to 1.
 
@@ -62,23 +64,27 @@ def find_peak(
     >>> len(found.runs) > 2
     True
     """
-    least, most = _TOLERANCES
-    if not least <= tolerance <= most:
-        raise ConfigError(f"tolerance is {tolerance!r}: expected a share from {least} to {most:g}, such as 0.05")
+    check_tolerance(tolerance)
     read = read_model(model)
     shared = {name: value for name, value in options.items() if name not in ("latency_bound_s", "percentile")}
     runs: list[BenchmarkResult] = []
     tried: dict[float, bool] = {}
+
+    def take(run: BenchmarkResult) -> None:
+        runs.append(run)
+        if on_run:
+            on_run(run)
+
     with interruptible(cancel) as stop:
         watched: dict[str, Any] = {"progress": progress, "cancel": stop}
-        runs.append(benchmark(read, device, "single_stream", **shared, **watched))
+        take(benchmark(read, device, "single_stream", **shared, **watched))
         capacity_hz = _capacity(runs[0])
-        while not stop.is_set() and (rate_hz := next_rate(tried, capacity_hz, tolerance)) is not None:
-            runs.append(benchmark(read, device, "server", rate_hz=rate_hz, **options, **watched))
-            again = rate_hz in _rates(runs[:-1])
-            if runs[-1].verdict == VALID or again or _is_hopeless(runs[-1]):
+        while not (ended := _ended(runs[-1])) and (rate_hz := next_rate(tried, capacity_hz, tolerance)) is not None:
+            again = rate_hz in _rates(runs)
+            take(benchmark(read, device, "server", rate_hz=rate_hz, **options, **watched))
+            if not _ended(runs[-1]) and (again or runs[-1].verdict == VALID):
                 tried[rate_hz] = runs[-1].verdict == VALID
-        reason = "stopped before the search was done" if stop.is_set() else _reason(tried, capacity_hz)
+        reason = ended or _reason(tried, capacity_hz)
     lower, upper = bracket(tried)
     return PeakRate(
         rate_hz=lower,
@@ -88,6 +94,13 @@ def find_peak(
         reason=reason,
         runs=tuple(runs),
     )
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Raise ConfigError for a tolerance that no search takes."""
+    least, most = _TOLERANCES
+    if not least <= tolerance <= most:
+        raise ConfigError(f"tolerance is {tolerance!r}: expected a share from {least} to {most:g}, such as 0.05")
 
 
 def bracket(tried: Mapping[float, bool]) -> tuple[float, float]:
@@ -114,7 +127,7 @@ def next_rate(tried: Mapping[float, bool], capacity_hz: float, tolerance: float)
     if not tried:
         return capacity_hz * _FIRST_SHARE
     if math.isnan(too_high):
-        return held * 2
+        return held * 2 if held * 2 <= MAX_RATE_HZ else None
     if math.isnan(held):
         lower = too_high / 2
         return lower if lower >= capacity_hz * _FLOOR_SHARE else None
@@ -129,14 +142,21 @@ def _rates(runs: Sequence[BenchmarkResult]) -> list[float]:
     return [float(run.run["rate_hz"].item()) for run in runs]
 
 
-def _is_hopeless(run: BenchmarkResult) -> bool:
-    return run.reasons[0].startswith(("overloaded", "the generator", "failed"))
+def _ended(run: BenchmarkResult) -> str:
+    """Return why nothing can follow a run, which then says nothing of its rate."""
+    if run.cut_short:
+        return "stopped before the search was done"
+    failed = run.samples["error"].dropna()
+    return f"the device failed: {failed.iloc[0]}" if len(failed) else ""
 
 
 def _reason(tried: Mapping[float, bool], capacity_hz: float) -> str:
     if not capacity_hz > 0:
         return "single_stream measured nothing to begin from"
-    if math.isnan(bracket(tried)[0]):
+    held, too_high = bracket(tried)
+    if math.isnan(held):
         least = capacity_hz * _FLOOR_SHARE
         return f"no rate down to {least:.3g} queries/s is VALID: the bound is too short for the device"
+    if math.isnan(too_high):
+        return f"no rate up to {MAX_RATE_HZ:g} queries/s was seen to be too high: give longer runs, or a shorter bound"
     return ""

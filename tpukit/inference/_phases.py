@@ -1,22 +1,24 @@
 """The phases of a run: loading, the first inference, warm-up, steady state, accuracy."""
 
 import math
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tpukit import host, stats
 from tpukit.clock import Clock
 from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference import _inputs, _summary
-from tpukit.inference._measure import Progress, Ticker, measure, several
+from tpukit.inference._measure import Progress, Ticker, measure, nobody, several
 from tpukit.inference._model import Model
 from tpukit.inference._rules import service_ns
 from tpukit.inference._scenarios import SCENARIOS, WARMUP_PARTS, Arrival, Bounds, Scenario, steady, warmup
 from tpukit.inference._schedule import poisson, schedule_rng
-from tpukit.inference._serve import Issuing, blocking, desk, load, serve
+from tpukit.inference._serve import OpenLoop, demand
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
 from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
@@ -66,7 +68,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
-    """The warm-up: its length and queries, the drift of its last part (NaN without one), whether it ended early."""
+    """The warm-up: its length, its queries, its last part, and that one's drift, NaN without one."""
 
     span_ns: int
     queries: int
@@ -92,54 +94,43 @@ class Measured:
 
 def run_phases(job: Job, load_average: float, progress: Progress | None, cancel: Cancel) -> Measured:
     """Load, run once, warm up, measure, count accuracy."""
-    perf_ns = job.clock.perf_ns
     job.device.runtime()  # imports what it needs: no part of loading a model
-    began = perf_ns()
+    began = job.clock.perf_ns()
     with job.load(job.settings.batch) as session:
-        loaded = perf_ns()
+        load_s = (job.clock.perf_ns() - began) / 1e9
         samples = job.samples(session)
         query = session.bind(samples)
-        before_first = perf_ns()
-        outputs = query(0)
-        after_first = perf_ns()
-        if job.data:
-            _inputs.check_classes(outputs[0], job.data, batch=job.settings.batch)
-        if job.settings.batch > 1:
-            with job.load(1) as single:
-                _inputs.check_batch(outputs, samples[0], single, cancel)
+        first_s = _first(job, query, samples, cancel)
         job.recorder.rest(min(_REST_S, job.settings.duration_s))
         warm = _warm_up(job, query, len(samples), cancel)
-        use, steady_began, steady_started = host.cpu_use(), perf_ns(), job.clock.utc()
-        timeline = (
-            warm.last.nothing_more()
-            if warm.last.ended_early
-            else _steady(job, session, samples, query=query, progress=progress, cancel=cancel)
-        )
-        around = _summary.Surroundings(
-            threads=job.settings.threads,
-            cores=host.cores(),
-            allowed=host.allowed_processors(),
-            processors=host.processors(),
-            load_average=load_average,
-            before=use,
-            after=host.cpu_use(),
-            wall_s=(perf_ns() - steady_began) / 1e9,
-            day_s=(job.clock.utc() - steady_started).total_seconds(),
-            warm_drift=warm.drift,
-        )
+        course = _course(job, session, query, samples) if not warm.last.ended_early else None
+        timeline, started, around = _steady(job, warm, course, load_average, progress=progress, cancel=cancel)
         timeline, found = _accuracy(job.data, query, samples, timeline=timeline, cancel=cancel)
         return Measured(
-            load_s=(loaded - began) / 1e9,
-            first_s=(after_first - before_first) / 1e9,
+            load_s=load_s,
+            first_s=first_s,
             warm=warm,
             steady=timeline,
-            steady_started=steady_started,
+            steady_started=started,
             recorder=job.recorder,
             around=around,
             accuracy=found,
             inputs=session.inputs,
             outputs=session.outputs,
         )
+
+
+def _first(job: Job, query: Query, samples: list[Arrays], cancel: Cancel) -> float:
+    """Run the first inference, check what comes out of it, and return how long it took."""
+    began = job.clock.perf_ns()
+    outputs = query(0)
+    first_s = (job.clock.perf_ns() - began) / 1e9
+    if job.data:
+        _inputs.check_classes(outputs[0], job.data, batch=job.settings.batch)
+    if job.settings.batch > 1:
+        with job.load(1) as single:
+            _inputs.check_batch(outputs, samples[0], single, cancel)
+    return first_s
 
 
 def _warm_up(job: Job, query: Query, samples: int, cancel: Cancel) -> Warm:
@@ -153,7 +144,7 @@ def _warm_up(job: Job, query: Query, samples: int, cancel: Cancel) -> Warm:
             arrival=Arrival.AT_START,
             bounds=bounds,
             clock=job.clock,
-            between=_nobody,
+            between=nobody,
             cancel=cancel,
         )
         parts, span_ns, queries = parts + 1, span_ns + part.span_ns, queries + part.queries
@@ -162,60 +153,76 @@ def _warm_up(job: Job, query: Query, samples: int, cancel: Cancel) -> Warm:
             return Warm(span_ns=span_ns, queries=queries, drift=drift, last=part)
 
 
-def _nobody(share: float) -> None:
-    """Tell nobody the share done."""
+#: Measures the steady state; all that takes time before its first query is done.
+_Course = Callable[[Progress, Cancel], Timeline]
+
+
+def _course(job: Job, session: Session, query: Query, samples: list[Arrays]) -> _Course:
+    if job.scenario.arrival is Arrival.BY_SCHEDULE:
+        loop = OpenLoop(session, query, samples, demand(_schedule(job), job.settings), job.clock)
+        return lambda between, cancel: loop.run(between=between, cancel=cancel)
+    repeated = several(query, job.settings.samples_per_query // job.settings.batch, len(samples))
+    return lambda between, cancel: measure(
+        repeated,
+        len(samples),
+        arrival=job.scenario.arrival,
+        bounds=job.bounds,
+        clock=job.clock,
+        between=between,
+        cancel=cancel,
+    )
+
+
+def _schedule(job: Job) -> NDArray[np.int64]:
+    bounds, rate_hz = job.bounds, job.settings.rate_hz or 0.0
+    queries = max(rate_hz * job.settings.duration_s, bounds.min_queries)
+    if queries > job.max_queries:
+        raise ConfigError(
+            f"a schedule of {queries:.4g} queries at {rate_hz:g} per second: memory holds {job.max_queries} of them; "
+            "ask for fewer queries, a shorter run or a lower rate"
+        )
+    # the schedule has a generator of its own: the inputs must not depend on how long it is
+    rng = schedule_rng(job.settings.seed)
+    return poisson(rate_hz, rng, duration_ns=bounds.duration_ns, min_queries=bounds.min_queries)
 
 
 def _steady(
     job: Job,
-    session: Session,
-    samples: list[Arrays],
+    warm: Warm,
+    course: _Course | None,
+    load_average: float,
     *,
-    query: Query,
     progress: Progress | None,
     cancel: Cancel,
-) -> Timeline:
+) -> tuple[Timeline, datetime, _summary.Surroundings]:
+    """Measure, and note what the machine did meanwhile; without a course nothing more is measured."""
+    job.recorder.before()
+    use, began, started = host.cpu_use(), job.clock.perf_ns(), job.clock.utc()
+    timeline = course(_ticker(job, progress), cancel) if course else warm.last.nothing_more()
+    around = _summary.Surroundings(
+        threads=job.settings.threads,
+        cores=host.cores(),
+        allowed=host.allowed_processors(),
+        processors=host.processors(),
+        load_average=load_average,
+        before=use,
+        after=host.cpu_use(),
+        wall_s=(job.clock.perf_ns() - began) / 1e9,
+        day_s=(job.clock.utc() - started).total_seconds(),
+        warm_drift=warm.drift,
+    )
+    job.recorder.after()
+    if progress and course and not timeline.ended_early:
+        progress(1.0)
+    return timeline, started, around
 
+
+def _ticker(job: Job, progress: Progress | None) -> Ticker:
     def observe(share: float) -> None:
         job.recorder.observe()
 
     listeners = (observe, progress) if progress else (observe,)
-    job.recorder.before()
-    tick = Ticker(perf_ns=job.clock.perf_ns, listeners=listeners, last_ns=job.clock.perf_ns())
-    if job.scenario.arrival is Arrival.BY_SCHEDULE:
-        timeline = _served(job, session, samples, query=query, between=tick, cancel=cancel)
-    else:
-        timeline = measure(
-            several(query, job.settings.samples_per_query // job.settings.batch, len(samples)),
-            len(samples),
-            arrival=job.scenario.arrival,
-            bounds=job.bounds,
-            clock=job.clock,
-            between=tick,
-            cancel=cancel,
-        )
-    job.recorder.after()
-    if progress and not timeline.ended_early:
-        progress(1.0)
-    return timeline
-
-
-def _served(
-    job: Job, session: Session, samples: list[Arrays], *, query: Query, between: Progress, cancel: Cancel
-) -> Timeline:
-    bounds, rate_hz = job.bounds, job.settings.rate_hz or 0.0
-    if rate_hz * job.settings.duration_s > job.max_queries:
-        raise ConfigError(
-            f"{rate_hz:g} queries/s for {job.settings.duration_s:g} s: memory holds {job.max_queries} of them; "
-            "ask for a shorter run or a lower rate"
-        )
-    # the schedule has a generator of its own: the inputs must not depend on how long it is
-    rng = schedule_rng(job.settings.seed)
-    due_ns = poisson(rate_hz, rng, duration_ns=bounds.duration_ns, min_queries=bounds.min_queries)
-    wanted = load(due_ns, job.settings)
-    at = desk(job.clock, wanted)
-    issue = session.bind_issue(samples, at.complete) if isinstance(session, Issuing) else blocking(query, at.complete)
-    return serve(issue, at, wanted, samples=len(samples), clock=job.clock, between=between, cancel=cancel)
+    return Ticker(perf_ns=job.clock.perf_ns, listeners=listeners, last_ns=job.clock.perf_ns())
 
 
 def _accuracy(

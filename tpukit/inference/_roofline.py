@@ -23,7 +23,7 @@ _Key = TypeVar("_Key", str, int)
 #: What `limit_columns` says of a device that is no HasPeaks.
 NO_PEAKS = "none: this device's peak was not measured"
 
-_OPS_PER_MAC = 2
+OPS_PER_MAC = 2
 # operators that read some rows of a constant, so that its size says nothing of what must be read
 _PARTIAL_READERS = frozenset(
     {
@@ -37,7 +37,7 @@ _BYTES_OF_FLOATS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What one run of a model with a batch of 1 must do.
+    """What one run of a model with the batch of its file must do.
 
     `macs` are multiply-accumulates by type of arithmetic; `unknown_ops` operators are not among them, so the work is at
     least this. `constant_bytes` are the weights and biases, `io_bytes` the inputs and outputs. Activations in between
@@ -113,11 +113,10 @@ class HasPeaks(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """The least time of one run with this batch; `binds` is compute or memory, `text` says it with its figures."""
+    """The least time of one run with this batch; `text` says first whether compute or memory binds it."""
 
     seconds: float
     batch: int
-    binds: str
     text: str
 
 
@@ -142,6 +141,12 @@ def work(info: "ModelInfo") -> Work:
     )
 
 
+def file_batch(info: "ModelInfo") -> int:
+    """Return the batch that the model's file has: the first axis of its first input, 1 where that is free or none."""
+    shape = info.inputs[0].shape
+    return max(1, shape[0]) if shape else 1
+
+
 def limit(work: Work, peaks: Peaks, *, batch: int = 1) -> Limit:
     """Return the least time of one run of `batch` samples:
 
@@ -157,14 +162,13 @@ def limit(work: Work, peaks: Peaks, *, batch: int = 1) -> Limit:
     """
     moved = work.constant_bytes + batch * work.io_bytes
     bandwidth = peaks.bandwidth(moved)
-    compute_s = sum(batch * _OPS_PER_MAC * n / peaks.arithmetic(dtype) for dtype, n in work.macs.items())
+    compute_s = sum(batch * OPS_PER_MAC * n / peaks.arithmetic(dtype) for dtype, n in work.macs.items())
     memory_s = moved / bandwidth
     computes = compute_s >= memory_s
     what = _compute_text(work, peaks, batch) if computes else f"{_si(moved, 'B')} at {_si(bandwidth, 'B/s')}"
     return Limit(
         seconds=max(compute_s, memory_s),
         batch=batch,
-        binds="compute" if computes else "memory",
         text=f"{'compute' if computes else 'memory'}: {what}, {_circumstances(work, peaks, batch)}",
     )
 
@@ -175,7 +179,7 @@ def limit_columns(found: Limit, *, metric: str, value: float, runs: int = 1) -> 
     `metric` is throughput_per_s or the name of a latency's column; a query takes `runs` runs of the model, one after
     the other. A share over 1 is shown as it is: it says that the peak was measured too low.
 
-    >>> bound = Limit(seconds=0.001, batch=8, binds="memory", text="memory: ...")
+    >>> bound = Limit(seconds=0.001, batch=8, text="memory: ...")
     >>> limit_columns(bound, metric="throughput_per_s", value=2000.0)
     {'limit': 'memory: ...', 'limit_value': 8000.0, 'fraction_of_peak': 0.25}
     """

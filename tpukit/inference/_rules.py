@@ -18,8 +18,6 @@ from tpukit.inference._timeline import NEVER, Timeline
 
 VALID, INVALID = "VALID", "INVALID"
 
-#: A server run that cannot be VALID any more ends when its backlog is so many times the latency bound.
-BACKLOG_LIMIT = 10
 _ON_TIME_SHARE, _OWN_SHARE = 0.99, 0.5
 _WHOLE_HZ = 1000.0
 

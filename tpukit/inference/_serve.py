@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from tpukit import stats
 from tpukit.clock import Clock
 from tpukit.errors import DeviceError
-from tpukit.inference._rules import BACKLOG_LIMIT
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import NEVER, Timeline
-from tpukit.inference._types import Arrays, Query
+from tpukit.inference._types import Arrays, Query, Session
 from tpukit.interrupts import Cancel
 
 #: `complete(ticket)`, or `complete(ticket, "why it failed")`: called once for each ticket, from any thread.
@@ -23,6 +22,8 @@ Complete = Callable[..., None]
 #: `issue(ticket, index)` begins the query of this ticket on the prepared sample with this index.
 Issue = Callable[[int, int], None]
 
+# a run that cannot be VALID any more ends when its oldest query is so many times the bound old
+_BACKLOG_LIMIT = 10
 _LOOK_UP_NS = 50_000_000
 _ENOUGH_TIME_NS = 3_000_000
 _POLL_S = 0.0005
@@ -38,13 +39,161 @@ class Issuing(Protocol):
         """Prepare `samples` and return what begins a query on one of them; `complete` is called when it ended."""
 
 
-def blocking(query: Query, complete: Complete) -> Issue:
-    """Return what issues on a device that takes one query at a time: it ends before the next one can be issued.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """A schedule in nanoseconds from the start, shape (n,), the latency bound, and how many queries may be over it."""
 
-    No thread beside it is needed: queries that become due meanwhile wait, as they would before the device, and their
-    latency counts from when they were due.
+    due_ns: NDArray[np.int64]
+    bound_ns: int
+    allowed_over: int
+
+    @property
+    def backlog_ns(self) -> int:
+        """The age of the oldest query at which a run ends that cannot be VALID any more."""
+        return _BACKLOG_LIMIT * self.bound_ns
+
+
+def demand(due_ns: NDArray[np.int64], settings: Settings) -> Demand:
+    """Return what a server run's settings ask for with this schedule."""
+    bound_s, percentile = settings.latency_bound_s or 0.0, settings.percentile or 0.0
+    return Demand(
+        due_ns=due_ns,
+        bound_ns=round(bound_s * 1e9),
+        # a run too short to be VALID ends by its backlog
+        allowed_over=stats.allowed_over(len(due_ns), percentile) or 0,
+    )
+
+
+class OpenLoop:
+    """A run of the server scenario on one session, prepared before its time begins: call `run` once.
+
+    A session that takes one query at a time is a queue with one server: queries that become due meanwhile wait as they
+    would before the device, and their latency counts from when they were due. No second thread is needed for that, and
+    the wait for the next query may watch the clock. One that takes several is left the interpreter while nothing is
+    due: its queries are issued as late as the operating system wakes a sleeper.
     """
 
+    def __init__(self, session: Session, query: Query, samples: Sequence[Arrays], demand: Demand, clock: Clock) -> None:  # noqa: PLR0917
+        self._demand, self._clock, self._samples = demand, clock, len(samples)
+        self._desk = _Desk(clock.perf_ns, len(demand.due_ns), demand.bound_ns)
+        if isinstance(session, Issuing):
+            self._issue = session.bind_issue(samples, self._desk.complete)
+            self._wait_until_ns: Callable[[int], None] = self._sleep_until_ns
+        else:
+            self._issue = _blocking(query, self._desk.complete)
+            self._wait_until_ns = clock.wait_until_ns
+        self._starts = array("q")
+        self._stopped = self._overloaded = False
+
+    def run(self, *, between: Callable[[float], None], cancel: Cancel) -> Timeline:
+        """Issue each query when it is due, over the prepared samples in rotation.
+
+        `between` is called with the share done while there is time before the next query. The run ends early where
+        `cancel` is set, a query fails, or too many queries are over the bound and the backlog is at its limit.
+        """
+        desk = self._desk
+        desk.due = array("q", (self._demand.due_ns + self._clock.perf_ns()).tobytes())
+        try:
+            self._issue_all(between, cancel)
+            self._drain(cancel)
+        except KeyboardInterrupt:
+            self._stopped = True
+        issued = len(self._starts)
+        return Timeline(
+            starts=self._starts,
+            ends=desk.ends[:issued],
+            due=desk.due[:issued],
+            failure=desk.failure,
+            failed=desk.failed,
+            cut_short=self._stopped,
+            overloaded=self._overloaded,
+        )
+
+    def _issue_all(self, between: Callable[[float], None], cancel: Cancel) -> None:
+        perf_ns, desk, starts, issue = self._clock.perf_ns, self._desk, self._starts, self._issue
+        for ticket, due in enumerate(desk.due):
+            if perf_ns() < due:
+                self._wait(due, ticket, between, cancel)
+            if cancel.is_set():
+                self._stopped = True
+                return
+            starts.append(perf_ns())
+            issue(ticket, ticket % self._samples)
+            desk.settle(ticket + 1)
+            if desk.failure is not None or self._is_overloaded():
+                return
+
+    def _drain(self, cancel: Cancel) -> None:
+        """Wait for the queries that are under way, unless the run ended early."""
+        issued, desk = len(self._starts), self._desk
+        while not (self._stopped or self._overloaded or desk.failure is not None):
+            desk.settle(issued)
+            if desk.oldest >= issued:
+                return
+            if cancel.is_set():
+                self._stopped = True
+            elif desk.age_ns() > max(self._demand.backlog_ns, _PATIENCE_NS):
+                desk.complete(desk.oldest, f"no answer for {desk.age_ns() / 1e9:.3g} s")
+            else:
+                self._clock.sleep(_POLL_S)
+
+    def _is_overloaded(self) -> bool:
+        """Tell whether the backlog is at its limit, or the schedule's end past, and the bound lost for good."""
+        desk, wanted = self._desk, self._demand
+        late_ns = self._clock.perf_ns() - desk.due[-1]
+        if desk.age_ns() > wanted.backlog_ns or late_ns > wanted.bound_ns:
+            self._overloaded = desk.over + desk.overdue() > wanted.allowed_over
+        return self._overloaded
+
+    def _wait(self, due_ns: int, ticket: int, between: Callable[[float], None], cancel: Cancel) -> None:
+        """Wait for the next query; look up from time to time where there is time for it."""
+        perf_ns = self._clock.perf_ns
+        while (left_ns := due_ns - perf_ns()) > 0 and not cancel.is_set():
+            if left_ns > _ENOUGH_TIME_NS:
+                between(ticket / len(self._desk.due))
+            self._wait_until_ns(min(due_ns, perf_ns() + _LOOK_UP_NS))
+
+    def _sleep_until_ns(self, due_ns: int) -> None:
+        if (left_ns := due_ns - self._clock.perf_ns()) > 0:
+            self._clock.sleep(left_ns / 1e9)
+
+
+class _Desk:
+    """Takes completions, and knows the oldest query that is not complete."""
+
+    def __init__(self, perf_ns: Callable[[], int], queries: int, bound_ns: int) -> None:
+        self._perf_ns, self._bound_ns = perf_ns, bound_ns
+        self.due = array("q")
+        self.ends = array("q", [NEVER]) * queries
+        self.failure: str | None = None
+        self.failed: int | None = None
+        self.oldest = self.over = 0
+
+    def complete(self, ticket: int, error: str | None = None) -> None:
+        """Note that a query ended."""
+        if error is None:
+            self.ends[ticket] = self._perf_ns()
+        elif self.failure is None:
+            self.failed, self.failure = ticket, error or "no reason given"
+
+    def settle(self, issued: int) -> None:
+        """Pass over the queries that are complete, and count those over the bound."""
+        while self.oldest < issued and self.ends[self.oldest] != NEVER:
+            self.over += self.ends[self.oldest] - self.due[self.oldest] > self._bound_ns
+            self.oldest += 1
+
+    def overdue(self) -> int:
+        """Return how many queries from the oldest on are over the bound, complete or not."""
+        first, last = self.oldest, bisect_right(self.due, self._perf_ns() - self._bound_ns, lo=self.oldest)
+        ends, due = np.array(self.ends[first:last]), np.array(self.due[first:last])
+        return int(((ends == NEVER) | (ends - due > self._bound_ns)).sum())
+
+    def age_ns(self) -> int:
+        """Return how long the oldest query that is not complete has been due; negative where it is not due yet."""
+        return self._perf_ns() - self.due[self.oldest] if self.oldest < len(self.due) else 0
+
+
+def _blocking(query: Query, complete: Complete) -> Issue:
     def issue(ticket: int, index: int) -> None:
         try:
             query(index)
@@ -54,158 +203,3 @@ def blocking(query: Query, complete: Complete) -> Issue:
             complete(ticket)
 
     return issue
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """A schedule, shape (n,) in nanoseconds from the start, and when it is given up."""
-
-    due_ns: NDArray[np.int64]
-    bound_ns: int
-    allowed_over: int
-
-    @property
-    def backlog_ns(self) -> int:
-        """The age of the oldest query at which the run ends, once it cannot be VALID any more."""
-        return BACKLOG_LIMIT * self.bound_ns
-
-
-def load(due_ns: NDArray[np.int64], settings: Settings) -> Load:
-    """Return the load that a server run's settings ask for."""
-    bound_s, percentile = settings.latency_bound_s or 0.0, settings.percentile or 0.0
-    return Load(
-        due_ns=due_ns,
-        bound_ns=round(bound_s * 1e9),
-        # a run too short to be VALID ends by its backlog
-        allowed_over=stats.allowed_over(len(due_ns), percentile) or 0,
-    )
-
-
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """Takes completions, and knows the oldest query that is not complete."""
-
-    perf_ns: Callable[[], int]
-    ends: "array[int]"
-    failure: str | None = None
-    failed: int | None = None
-    oldest: int = 0
-    over: int = 0
-    due: "array[int]" = field(default_factory=lambda: array("q"))
-
-    def complete(self, ticket: int, error: str | None = None) -> None:
-        """Note that a query ended."""
-        if error is None:
-            self.ends[ticket] = self.perf_ns()
-        elif self.failure is None:
-            self.failed, self.failure = ticket, error
-
-    def settle(self, issued: int, bound_ns: int) -> None:
-        """Pass over the queries that are complete, and count those over the bound."""
-        while self.oldest < issued and self.ends[self.oldest] != NEVER:
-            self.over += self.ends[self.oldest] - self.due[self.oldest] > bound_ns
-            self.oldest += 1
-
-    def overdue(self, bound_ns: int) -> int:
-        """Return how many queries are over the bound already without being complete."""
-        return bisect_right(self.due, self.perf_ns() - bound_ns, lo=self.oldest) - self.oldest
-
-    def age_ns(self) -> int:
-        """Return how long the oldest query that is not complete has been due; negative where it is not due yet."""
-        return self.perf_ns() - self.due[self.oldest] if self.oldest < len(self.due) else 0
-
-
-def desk(clock: Clock, load: Load) -> Desk:
-    """Return the desk of a run."""
-    return Desk(perf_ns=clock.perf_ns, ends=array("q", [NEVER]) * len(load.due_ns))
-
-
-def serve(
-    issue: Issue,
-    at: Desk,
-    load: Load,
-    *,
-    samples: int,
-    clock: Clock,
-    between: Callable[[float], None],
-    cancel: Cancel,
-) -> Timeline:
-    """Issue each query of the load when it is due, over `samples` prepared samples in rotation.
-
-    `between` is called with the share done while there is time before the next query. The run ends early where
-    `cancel` is set, a query fails, or the backlog passes its limit when too many queries are over the bound already.
-    """
-    zero = clock.perf_ns()
-    at.due = array("q", (load.due_ns + zero).tobytes())
-    run = _Run(load=load, desk=at, clock=clock, between=between, cancel=cancel)
-    try:
-        run.issue_all(issue, samples)
-        run.drain()
-    except KeyboardInterrupt:
-        run.stopped = True
-    issued = len(run.starts)
-    return Timeline(
-        starts=run.starts,
-        ends=at.ends[:issued],
-        due=at.due[:issued],
-        failure=at.failure,
-        failed=at.failed,
-        cut_short=run.stopped,
-        overloaded=run.overloaded,
-    )
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    load: Load
-    desk: Desk
-    clock: Clock
-    between: Callable[[float], None]
-    cancel: Cancel
-    starts: "array[int]" = field(default_factory=lambda: array("q"))
-    stopped: bool = False
-    overloaded: bool = False
-
-    def issue_all(self, issue: Issue, samples: int) -> None:
-        perf_ns, desk, starts, bound_ns = self.clock.perf_ns, self.desk, self.starts, self.load.bound_ns
-        for ticket, due in enumerate(desk.due):
-            if perf_ns() < due:
-                self._wait(due, ticket)
-            if self.cancel.is_set():
-                self.stopped = True
-                return
-            starts.append(perf_ns())
-            issue(ticket, ticket % samples)
-            desk.settle(ticket + 1, bound_ns)
-            if desk.failure is not None or self._is_overloaded():
-                return
-
-    def drain(self) -> None:
-        """Wait for the queries that are under way, unless the run ended early."""
-        issued = len(self.starts)
-        while not (self.stopped or self.overloaded or self.desk.failure):
-            self.desk.settle(issued, self.load.bound_ns)
-            if self.desk.oldest >= issued:
-                return
-            if self.cancel.is_set():
-                self.stopped = True
-            elif self.desk.age_ns() > max(self.load.backlog_ns, _PATIENCE_NS):
-                self.desk.complete(self.desk.oldest, f"no answer for {self.desk.age_ns() / 1e9:.3g} s")
-            else:
-                self.clock.sleep(_POLL_S)
-
-    def _is_overloaded(self) -> bool:
-        """Tell whether the backlog is at its limit, or the schedule's end past, and the bound lost for good."""
-        desk, load = self.desk, self.load
-        late_ns = desk.perf_ns() - desk.due[-1]
-        if desk.age_ns() > load.backlog_ns or late_ns > load.bound_ns:
-            self.overloaded = desk.over + desk.overdue(load.bound_ns) > load.allowed_over
-        return self.overloaded
-
-    def _wait(self, due_ns: int, ticket: int) -> None:
-        """Wait for the next query; look up from time to time where there is time for it."""
-        clock = self.clock
-        while (left_ns := due_ns - clock.perf_ns()) > 0 and not self.cancel.is_set():
-            if left_ns > _ENOUGH_TIME_NS:
-                self.between(ticket / len(self.load.due_ns))
-            clock.wait_until_ns(min(due_ns, clock.perf_ns() + _LOOK_UP_NS))

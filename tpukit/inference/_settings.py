@@ -10,8 +10,9 @@ from tpukit.inference._scenarios import SCENARIOS, Arrival, Scenario
 
 # beyond these the runtimes overflow, or a run would outlive its machine
 _MAX_DURATION_S = 1e7
-# twice what the generator was seen to issue to a device that answers at once; between, a run says that it could not
-_MAX_RATE_HZ = 1e6
+#: Twice what the generator was seen to issue to a device that answers at once; between, a run says that it could not.
+MAX_RATE_HZ = 1e6
+_MIN_RATE_HZ = 0.001
 _WHOLE = {
     "min_queries": (1, 10**12),
     "threads": (1, 1024),
@@ -24,15 +25,8 @@ _LEAST_QUERIES = 100
 _PERCENTILES = (0.5, 0.9999)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """How long a run is where nobody says."""
-
-    duration_s: float
-
-
-#: `default` is for a first answer, `mlperf` lasts as LoadGen's rules want it (mlperf.conf: 600 s in every scenario).
-PROFILES = {"default": Profile(duration_s=10.0), "mlperf": Profile(duration_s=600.0)}
+#: Seconds of a run where nobody says: `default` is for a first answer, `mlperf` what mlperf.conf wants.
+PROFILES = {"default": 10.0, "mlperf": 600.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +58,9 @@ class Settings:
                 f"samples_per_query is {self.samples_per_query}: expected a multiple of the batch, {self.batch}"
             )
         if scenario.arrival is Arrival.BY_SCHEDULE:
-            _check_above_0("rate", self.rate_hz, unit="queries/s", most=_MAX_RATE_HZ)
+            _check_above_0("rate", self.rate_hz, unit="queries/s", most=MAX_RATE_HZ)
+            if (self.rate_hz or 0.0) < _MIN_RATE_HZ:
+                raise ConfigError(f"rate is {self.rate_hz!r} queries/s: expected {_MIN_RATE_HZ} at least")
             _check_above_0("latency bound", self.latency_bound_s, unit="s", most=_MAX_DURATION_S)
         if scenario.percentile is not None:
             _check_percentile(self.percentile)
@@ -105,7 +101,7 @@ def settings(  # noqa: PLR0913 each is named by the caller
     by_schedule = kind.arrival is Arrival.BY_SCHEDULE
     return Settings(
         scenario=scenario,
-        duration_s=PROFILES[profile].duration_s if duration_s is None else duration_s,
+        duration_s=PROFILES[profile] if duration_s is None else duration_s,
         min_queries=_least(kind, percentile) if min_queries is None else min_queries,
         threads=threads,
         batch=batch,

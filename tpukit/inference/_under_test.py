@@ -11,7 +11,7 @@ from tpukit.errors import DeviceError
 from tpukit.inference import _inputs
 from tpukit.inference._devices import get_device
 from tpukit.inference._loadgen import UnderTest
-from tpukit.inference._measure import measure
+from tpukit.inference._measure import measure, nobody
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._rules import latencies_ns
 from tpukit.inference._scenarios import OFFLINE, Arrival, warmup
@@ -57,7 +57,7 @@ def under_test(
                 arrival=Arrival.AFTER_THE_LAST,
                 bounds=warmup(duration_s=settings.duration_s, max_queries=_ENOUGH),
                 clock=clock or SystemClock(),
-                between=_nobody,
+                between=nobody,
                 cancel=stop,
             )
         yield UnderTest(query=query, samples=len(samples), expected_s=_expected_s(part, settings))
@@ -67,10 +67,6 @@ def _samples(session: Session, settings: Settings, data: Data | Path | None) -> 
     if data:
         return _inputs.data_samples(data if isinstance(data, Data) else read_data(data), session.inputs)
     return _inputs.random_samples(session.inputs, np.random.default_rng(settings.seed))
-
-
-def _nobody(share: float) -> None:
-    """Tell nobody the share done."""
 
 
 def _expected_s(part: Timeline, settings: Settings) -> float:

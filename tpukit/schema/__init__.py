@@ -6,13 +6,26 @@ NaN or missing, and a text column beside it says why.
 """
 
 from tpukit.schema._frame import Column, Table, check, concat, frame
-from tpukit.schema._tables import COMPARISON, CROSS_CHECK, DEVICES, OPS, RESULTS, RUNS, SAMPLES, SUITE
+from tpukit.schema._tables import (
+    COMPARISON,
+    CROSS_CHECK,
+    DEVICES,
+    FRONTIER,
+    OPS,
+    PEAKS,
+    RESULTS,
+    RUNS,
+    SAMPLES,
+    SUITE,
+)
 
 __all__ = [
     "COMPARISON",
     "CROSS_CHECK",
     "DEVICES",
+    "FRONTIER",
     "OPS",
+    "PEAKS",
     "RESULTS",
     "RUNS",
     "SAMPLES",

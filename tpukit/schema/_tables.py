@@ -39,7 +39,7 @@ RUNS = Table(
         _number("latency_bound_s", "the latency that this share must not exceed; missing outside server", "s"),
         _number("duration_s", "the steady state asked for", "s"),
         _count("min_queries", "the fewest queries asked for"),
-        _count("seed", "seed of the random inputs"),
+        _count("seed", "seed of the random inputs, and of the arrivals in server"),
         _text("data", "where the inputs come from: a data set's name, or random"),
         _text("model_sha256", "the model's identity"),
         _count("model_size_bytes", "size of the model's file"),
@@ -109,8 +109,11 @@ RESULTS = Table(
         _number("percentile_s", "latency at that percentile, by LoadGen's rank", "s"),
         _number("early_stopping_s", "LoadGen's conservative estimate of it; missing where n is too small", "s"),
         _number("latency_bound_s", "the latency that this share must not exceed; missing outside server", "s"),
-        _count("over_bound", "queries above that bound, unserved ones included; missing outside server"),
-        _number("throughput_per_s", "samples (queries times batch) per second of the steady state", "1/s"),
+        _count(
+            "over_bound",
+            "queries above that bound, unserved ones included, those never issued not; missing outside server",
+        ),
+        _number("throughput_per_s", "samples per second of the steady state", "1/s"),
         _number("drift", "relative change of latency over the run; missing where a rank test sees no trend"),
         _number("accuracy", "share of the data set's labels that were met; missing without data"),
         _number("accuracy_lo", "its Wilson 95 % interval, from"),
@@ -125,7 +128,7 @@ RESULTS = Table(
         _number("temperature_after_c", "temperature after it", "°C"),
         _number("temperature_max_c", "the highest one seen between queries, before and after included", "°C"),
         _count("throttled", "times that the processor throttled for heat in the run; missing where nothing counts"),
-        _text("metric", "the column that the scenario is judged by: p50_s or throughput_per_s"),
+        _text("metric", "the column that the scenario is judged by: p50_s, percentile_s or throughput_per_s"),
         _text("baseline", "what the metric is compared with, or why with nothing"),
         _number("baseline_value", "the baseline's metric, from the same sweep"),
         _number("baseline_lo", "its 95 % interval, from; missing for a throughput"),
@@ -181,6 +184,43 @@ SUITE = Table(
         _text("better", "lower or higher: on which side of the goal it holds"),
         _text("verdict", "holds, does not hold, not measured, or failed"),
         _text("note", "how it was measured, or why it was not"),
+    ),
+)
+
+FRONTIER = Table(
+    name="FRONTIER",
+    row="one setting of a sweep: what it serves, and how late",
+    columns=(
+        *_SETTINGS,
+        _number("latency_bound_s", "the latency that the verdict held the runs against; missing outside server", "s"),
+        _count("runs", "VALID runs, which the numbers are of"),
+        _number("throughput_per_s", "median over them of samples per second", "1/s"),
+        _number("p99_s", "median over them of the nearest-rank p99 of a query's latency", "s"),
+        _number("p99_lo_s", "the least p99 of several runs; of one run, where its 95 % interval begins", "s"),
+        _number("p99_hi_s", "the largest p99 of several runs; of one run, where its 95 % interval ends", "s"),
+        Column(
+            name="on_frontier",
+            dtype="bool",
+            doc="whether no setting of its model, device and loop beats it: as much, as soon, and more or sooner",
+        ),
+        _number("limit_per_s", "best VALID offline throughput of its model and device; missing without one", "1/s"),
+        _text("reasons", "why runs do not count or a number is missing"),
+    ),
+)
+
+PEAKS = Table(
+    name="PEAKS",
+    row="one search for the highest rate of server that keeps its bound",
+    columns=(
+        *(column for column in _SETTINGS if column.name in ("model", "device", "threads", "batch")),
+        _number("latency_bound_s", "the latency that the percentile must not exceed", "s"),
+        _number("percentile", "the share of queries that the bound is about, as 0.99"),
+        _number("tolerance", "how far apart, relative to rate_hz, the two rates may be"),
+        _number("rate_hz", "highest rate with a VALID run below too_high_hz; missing without one", "Hz"),
+        _number("too_high_hz", "lowest rate that was too high; missing where none was seen", "Hz"),
+        _number("capacity_hz", "queries per second of single_stream; missing where it was not measured", "Hz"),
+        _count("runs", "runs of the search, single_stream included"),
+        _text("reason", "why the search ended before both rates were close enough; missing where they are"),
     ),
 )
 

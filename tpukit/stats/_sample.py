@@ -86,14 +86,6 @@ def nearest_rank(n: int, q: float) -> int:
     return max(1, int(np.ceil(q * n - 1e-9)))
 
 
-def _interval_ranks(n: int, q: float, level: float) -> tuple[int, int]:
-    """Ranks l, u (1-based) with P[x_(l) <= true quantile < x_(u)] >= level; 0 or n + 1 where there is none."""
-    tail = (1 - level) / 2
-    below = stats.binom(n, q)
-    # ppf is the least k with P[B <= k] >= tail, so P[B < k] < tail; isf the least with P[B > k] <= tail
-    return int(below.ppf(tail)), int(below.isf(tail)) + 1
-
-
 def proportion(successes: int, n: int, *, level: float = 0.95) -> Estimate:
     """Return a proportion with its Wilson score interval (Wilson 1927).
 

@@ -1,5 +1,6 @@
 """The cells of a sweep: which runs there are, in which order, beside which baselines. Pure."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -38,16 +39,27 @@ class Load:
                 raise ConfigError(f"no {name} was given: name at least one")
         if isinstance(self.repeats, bool) or not isinstance(self.repeats, int) or self.repeats < 1:
             raise ConfigError(f"repeats is {self.repeats!r}: expected a whole number from 1")
-        if self.rates_hz and "server" not in self.scenarios:
-            raise ConfigError("rate_hz does not go without the scenario server: name it, or leave the rate out")
 
     def settings(self) -> list[Settings]:
-        """Return the settings of every cell; raises what `inference.settings` raises."""
+        """Return the settings of every cell; raises what `inference.settings` does, and for options of no scenario."""
+        self._check_taken()
         return [
             self._one(scenario, threads=threads, batch=batch, rate_hz=rate)
             for scenario, threads, batch in product(self.scenarios, self.threads, self.batches)
             for rate in (self.rates_hz or (None,) if scenario == "server" else (None,))
         ]
+
+    def _check_taken(self) -> None:
+        for name, (value, takers) in {
+            "rate_hz": (self.rates_hz or None, ("server",)),
+            "latency_bound_s": (self.latency_bound_s, ("server",)),
+            "samples_per_query": (self.samples_per_query, ("multi_stream",)),
+            "percentile": (self.percentile, ("single_stream", "multi_stream", "server")),
+        }.items():
+            if value is not None and not set(takers) & set(self.scenarios):
+                raise ConfigError(
+                    f"{name} does not go with {' and '.join(self.scenarios)}: it is for {' and '.join(takers)}"
+                )
 
     def _one(self, scenario: str, *, threads: int, batch: int, rate_hz: float | None) -> Settings:
         kind = SCENARIOS.get(scenario)
@@ -69,13 +81,27 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A baseline that was measured before: what it is, its metric, and the 95 % interval of that, NaN without one."""
+
+    text: str
+    value: float
+    lo: float = math.nan
+    hi: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One run of a sweep. `baseline` is the settings of the run that it is compared with, None where it is one."""
+    """One run of a sweep.
+
+    `baseline` is what it is compared with: the settings of another run of the sweep, or what is known already; None
+    where the cell itself is a baseline.
+    """
 
     model: Model
     device: Device
     settings: Settings
-    baseline: Settings | None
+    baseline: Settings | Known | None
 
     @property
     def seconds(self) -> float:

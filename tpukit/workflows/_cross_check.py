@@ -24,8 +24,8 @@ from tpukit.inference import (
 )
 from tpukit.interrupts import interruptible
 from tpukit.workflows._cells import Cell, Load, cells
-from tpukit.workflows._measure import Measured, Step
 from tpukit.workflows._readable import significant
+from tpukit.workflows._sweep import Measured, Step
 from tpukit.workloads import Data
 
 _ALIKE = ("verdict", "reasons", "n", "p50_s", "p90_s", "p99_s", "early_stopping_s", "throughput_per_s")

@@ -14,7 +14,9 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
     """Return a table of text with one row for each row of RESULTS, for a terminal or a report.
 
     Latencies are in milliseconds with three digits; the interval of p99 follows it; what was not measured is empty. A
-    verdict with warnings bears the word unstable.
+    verdict with warnings bears the word unstable. "over bound" is the share of a VALID run's queries: of another one
+    RESULTS does not say how many there were, for some were never served. "mJ/sample" is all that the source of energy
+    saw, "net mJ/sample" without what it takes at rest.
 
     >>> row = {"model": "a", "device": "cpu", "verdict": "VALID", "p50_s": 0.00123456}
     >>> readable(schema.frame([row], schema.RESULTS))["p50 ms"].item()
@@ -34,10 +36,43 @@ def by_scenario(table: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[s
     device cpu, scenario offline ['model'] ['a', 'b']
     """
     for _, part in table.groupby("scenario", sort=False) if len(table) else ():
-        shared = [name for name in part if name in (*columns, "scenario") and part[name].nunique() == 1]
-        empty = [name for name in part if (part[name] == "").all()]
-        text = ", ".join(f"{name} {part[name].iloc[0]}" for name in shared if name not in empty)
-        yield text, part.drop(columns=[*{*shared, *empty}])
+        yield said_once(part, [*columns, "scenario"])
+
+
+def said_once(table: pd.DataFrame, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
+    """Return as text which of `columns` all rows of a table of text share, and the table without them.
+
+    Columns that are empty throughout are left out.
+
+    >>> said_once(pd.DataFrame({"model": ["a", "b"], "device": "cpu", "batch": ""}), ["device"])[0]
+    'device cpu'
+    """
+    shared = [name for name in table if name in columns and table[name].nunique() == 1]
+    empty = [name for name in table if (table[name] == "").all()]
+    text = ", ".join(f"{name} {table[name].iloc[0]}" for name in shared if name not in empty)
+    return text, table.drop(columns=[*{*shared, *empty}])
+
+
+def readable_frontier(frontier: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of text with one row for each row of FRONTIER.
+
+    >>> row = {"model": "a", "batch": 4, "throughput_per_s": 3900.0, "p99_s": 0.001, "on_frontier": True}
+    >>> readable_frontier(schema.frame([row], schema.FRONTIER))[["samples/s", "frontier"]].to_numpy().tolist()
+    [['3900', 'yes']]
+    """
+    rows = schema.check(frontier, schema.FRONTIER).to_dict("records")
+    return pd.DataFrame([_settings(row) | _load(row) | _point(row) for row in rows], dtype="str")
+
+
+def readable_peaks(peaks: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of text with one row for each row of PEAKS.
+
+    >>> row = {"model": "a", "rate_hz": 380.0, "too_high_hz": 394.0, "runs": 9}
+    >>> readable_peaks(schema.frame([row], schema.PEAKS))[["peak/s", "too high/s"]].to_numpy().tolist()
+    [['380', '394']]
+    """
+    rows = schema.check(peaks, schema.PEAKS).to_dict("records")
+    return pd.DataFrame([_peak(row) for row in rows], dtype="str")
 
 
 def notes(results: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +157,9 @@ def _run(row: Mapping[Hashable, object]) -> str:
     """Name a run by its settings."""
     threads = _text(row["threads"])
     counted = f"{threads} thread{'' if threads == '1' else 's'}" if threads else ""
-    rate = f"{_number(row['rate_hz'])}/s" if _number(row["rate_hz"]) else ""
-    return " ".join(filter(None, (*(_text(row[name]) for name in ("model", "device", "scenario")), rate, counted)))
+    rate, batch = _number(row["rate_hz"]), _text(row["batch"])
+    load = (f"{rate}/s" if rate else "", counted, f"batch {batch}" if batch not in ("", "1") else "")
+    return " ".join(filter(None, (*(_text(row[name]) for name in ("model", "device", "scenario")), *load)))
 
 
 def _numberless(note: str) -> str:
@@ -134,18 +170,68 @@ def _settings(row: Mapping[Hashable, object]) -> dict[str, str]:
     return {name: _text(row[name]) for name in ("model", "device", "scenario", "threads")}
 
 
-def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
-    return _settings(row) | {
+def _load(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {
         "batch": _text(row["batch"]),
         "queries/s": _number(row["rate_hz"]),
-        "verdict": _text(row["verdict"]) + (", unstable" if _warnings(row) else ""),
-        "queries": _text(row["n"]),
-        "p50 ms": _number(row["p50_s"], 1e3),
-        "p90 ms": _number(row["p90_s"], 1e3),
-        "p99 ms": _number(row["p99_s"], 1e3) + _interval(row["p99_lo_s"], row["p99_hi_s"]),
+        "bound ms": _number(row["latency_bound_s"], 1e3),
+    }
+
+
+def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
+    per_sample = 1e3 / _samples(row)
+    return (
+        _settings(row)
+        | _load(row)
+        | {
+            "verdict": _text(row["verdict"]) + (", unstable" if _warnings(row) else ""),
+            "queries": _text(row["n"]),
+            "p50 ms": _number(row["p50_s"], 1e3),
+            "p90 ms": _number(row["p90_s"], 1e3),
+            "p99 ms": _number(row["p99_s"], 1e3) + _interval(row["p99_lo_s"], row["p99_hi_s"]),
+            "over bound": _over_bound(row),
+            "samples/s": _number(row["throughput_per_s"]),
+            "× baseline": _number(row["speedup"]),
+            "% of limit": _number(row["fraction_of_peak"], 100),
+            "mJ/sample": _number(row["energy_j"], per_sample),
+            "net mJ/sample": _number(row["net_energy_j"], per_sample),
+            "accuracy": _accuracy(row),
+        }
+    )
+
+
+def _samples(row: Mapping[Hashable, object]) -> float:
+    n, each = row["n"], row["samples_per_query"]
+    return float(n) * float(each) if isinstance(n, int) and isinstance(each, int) and n else math.nan
+
+
+def _over_bound(row: Mapping[Hashable, object]) -> str:
+    n, over = row["n"], row["over_bound"]
+    if not (isinstance(n, int) and isinstance(over, int) and n and row["verdict"] == "VALID"):
+        return ""
+    return f"{significant(over / n * 100)} %"
+
+
+def _point(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {
+        "runs": _text(row["runs"]),
         "samples/s": _number(row["throughput_per_s"]),
-        "× baseline": _number(row["speedup"]),
-        "accuracy": _accuracy(row),
+        "p99 ms": _number(row["p99_s"], 1e3) + _interval(row["p99_lo_s"], row["p99_hi_s"]),
+        "frontier": "yes" if row["on_frontier"] else "",
+        "offline samples/s": _number(row["limit_per_s"]),
+    }
+
+
+def _peak(row: Mapping[Hashable, object]) -> dict[str, str]:
+    return {
+        **{name: _text(row[name]) for name in ("model", "device", "threads", "batch")},
+        "bound ms": _number(row["latency_bound_s"], 1e3),
+        "percentile": _text(row["percentile"]),
+        "peak/s": _number(row["rate_hz"]),
+        "too high/s": _number(row["too_high_hz"]),
+        "single_stream/s": _number(row["capacity_hz"]),
+        "runs": _text(row["runs"]),
+        "reason": _text(row["reason"]),
     }
 
 
