@@ -1,6 +1,7 @@
 """What an imported run must be, or comparing it and showing it would fail later."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ _YEARS = range(2000, 2100)
 _SHOWN = 40
 
 
-def check(runs: pd.DataFrame, results: pd.DataFrame, path: object) -> None:
+def check(runs: pd.DataFrame, results: pd.DataFrame, path: Path) -> None:
     """Raise SchemaError where a run's id, start, metric or versions are none; `path` says where they come from."""
     for what, values, is_one, expected in (
         ("run_id", runs["run_id"], _is_id, "text that can be printed"),
