@@ -16,9 +16,9 @@ from tpukit.schema import COMPARISON
 from tpukit.stats import Array, Change
 
 #: By how much a machine changes by itself between sets measured apart, whatever margin a user asks for. Measured by the
-#: suite's part comparison on two shared cores: in a quiet quarter of an hour 95 % of sets lay within 1.7 % of those half
-#: a minute before. In a busy one they lay within 9 % of those 4.5 minutes before and 17 % were called different, which
-#: no allowance mends that leaves 5 % visible: runs in turn do.
+#: suite's part comparison on two shared cores: in a quiet minute 95 % of 10 sets lay within 1.7 % of those 27 s before.
+#: In a busy quarter of an hour 95 % of 100 lay within 9 % of those 4.5 minutes before, and 17 % were called different,
+#: which no allowance mends that leaves 5 % visible: runs in turn do.
 MACHINE_DRIFT = 0.02
 
 _SETTINGS = ("model", "device", "scenario", "threads", "batch", "samples_per_query", "rate_hz")
