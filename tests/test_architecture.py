@@ -15,7 +15,7 @@ LAYERS = next(contract for contract in CONTRACTS if contract["type"] == "layers"
 SEPARATORS = re.compile(r"\s*[|:]\s*")
 
 #: The layers from which on down nothing imports what draws, and those that draw.
-DRAWING = {"figures", "widgets", "lab", "reports", "terminal", "cli", "__main__"}
+DRAWING = {"figures", "widgets", "lab", "reports", "terminal", "history_commands", "cli", "__main__"}
 PURE = {"tpukit.eviction", "tpukit.forecasting", "tpukit.detection", "tpukit.figures", "tpukit.simulation"} | {
     "tpukit.stats", "tpukit.series", "tpukit.inference._roofline", "tpukit.inference._scenarios",
     "tpukit.inference._rules", "tpukit.inference._schedule", "tpukit.inference._settings", "tpukit.inference._timeline",

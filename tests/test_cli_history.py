@@ -26,7 +26,12 @@ def after() -> Callable[[float], None]:
 
     def store(ratio: float) -> None:
         runs = [
-            measured(f"{name}{at}", at=2 * at + side, value=0.001 * NOISE[at] * (ratio if side else 1), name=name)
+            measured(
+                f"{name}{at}",
+                at=2 * at + (side != at % 2),
+                value=0.001 * NOISE[at] * (ratio if side else 1),
+                name=name,
+            )
             for at in range(6)
             for side, name in enumerate(("before", "after"))
         ]
@@ -114,13 +119,13 @@ def test_another_machines_runs_are_not_comparable(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, private_home: Path
 ) -> None:
     theirs = History(tmp_path / "theirs.db")
-    theirs.append(*measured("theirs", host="there", name="theirs"))
+    theirs.append(*measured("theirs", cpu="two", name="theirs"))
     theirs.export(tmp_path / "runs.csv")
     History().append(*measured("mine", name="mine"))
     assert run(["history", "import", str(tmp_path / "runs.csv")]) == 0
-    assert capsys.readouterr().out == "1 runs are new, 0 were here, 0 of those got their samples\n"
+    assert capsys.readouterr().out == "1 runs are new, 0 were here, 0 of those got samples or energy\n"
     assert run(["history", "compare", "theirs", "mine"]) == 2
-    assert "the nearest differ in host (there, here)" in capsys.readouterr().err
+    assert "the nearest differ in cpu (two, one)" in capsys.readouterr().err
 
 
 def test_import_takes_samples_too_and_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -146,4 +151,45 @@ def test_the_list_says_what_runs_are_called_where_any_has_a_name(
     assert run(["history", "list"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert rows[0][:2] == ["started", "name"]
-    assert [row[2] for row in rows[1:13]] == ["before", "after"] * 6
+    assert [row[2] for row in rows[1:13]] == ["before", "after", "after", "before"] * 3
+
+
+def test_a_side_that_is_over_its_latency_bound_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    over = "percentile 0.99 of latency is 20 ms, over the bound of 10 ms"
+    server = {"scenario": "server", "metric": "percentile_s"}
+    History().append(*measured("a", name="before", **server))
+    History().append(*measured("b", at=1, name="after", verdict="INVALID", reasons=over, **server))
+    assert run(["history", "compare", "before", "after", "--fail-on", "50%"]) == 1
+    said = capsys.readouterr()
+    assert said.err == (
+        "tpukit: slower: digits on cpu, server, every run of the new side (1) is INVALID, over the latency bound that "
+        f"the other's (1) keep: {over}\n"
+    )
+    assert said.out.splitlines()[1].split()[-1] == "slower"
+
+
+STEERS = "\x1b[31mred\x1b]0;title\x07\nnext"
+
+
+@pytest.mark.parametrize("where", ["list", "compare", "compare nothing"])
+def test_text_of_another_machine_does_not_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, where: str
+) -> None:
+    """A model, names, reasons and notes with escape sequences, imported and shown."""
+    theirs = History(tmp_path / "theirs.db")
+    odd = {"model": STEERS, "device": STEERS, "warnings": STEERS, "reasons": STEERS, "governor": "a"}
+    theirs.append(*measured("a", name="before", **odd))
+    theirs.append(*measured("b", at=1, name=STEERS, **odd | {"governor": STEERS}))
+    theirs.export(tmp_path / "runs.jsonl")
+    assert run(["history", "import", str(tmp_path / "runs.jsonl")]) == 0
+    arguments = {
+        "list": ["list"],
+        "compare": ["compare", "before", STEERS],
+        "compare nothing": ["compare", STEERS, "c"],
+    }
+    run(["history", *arguments[where]])
+    said = capsys.readouterr()
+    shown = said.out + said.err
+    assert "red" in shown
+    assert not [each for each in shown.replace("\n", "") if not each.isprintable()]
+    assert "\nnext" not in shown

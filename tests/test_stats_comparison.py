@@ -14,6 +14,7 @@ from tpukit.stats import (
     Array,
     Change,
     _comparison,
+    holm,
     min_pairs,
     paired_change,
     unpaired_change,
@@ -141,7 +142,43 @@ def test_many_runs_are_judged_as_a_few_would_be(changed, monkeypatch: pytest.Mon
     ],
 )
 def test_what_a_change_is_called(ratio: float, lo: float, hi: float, called: str) -> None:
-    assert verdict(Change(ratio=ratio, lo=lo, hi=hi, p=0.5), margin=0.02) == called
+    assert verdict(Change(ratio=ratio, lo=lo, hi=hi, p=0.05), margin=0.02) == called
+
+
+@pytest.mark.parametrize("ratio", [1.05, 0.95])
+def test_a_p_value_that_was_corrected_beyond_the_level_takes_the_verdict_back(ratio: float) -> None:
+    """The interval alone would do; sameness needs no p."""
+    change = Change(ratio=ratio, lo=ratio - 0.02, hi=ratio + 0.02, p=0.06)
+    assert verdict(change, margin=0.02) == CANNOT_TELL
+    assert verdict(change, margin=0.02, level=0.9) in (SLOWER, FASTER)
+    assert verdict(change, margin=0.1) == SAME
+
+
+@given(p=st.lists(st.floats(0, 1), max_size=30), seed=st.integers(0, 99))
+def test_holm_rejects_what_its_steps_reject(p: list[float], seed: int) -> None:
+    """The procedure as Holm wrote it: from the least on, each against alpha over the number left, until one fails."""
+    alpha = 0.05 * (1 + seed / 100)
+    rejected = np.zeros(len(p), dtype=bool)
+    for step, at in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        if p[at] * (len(p) - step) > alpha:
+            break
+        rejected[at] = True
+    assert ((holm(np.array(p)) <= alpha) == rejected).all()
+
+
+def test_holm_counts_no_test_that_was_not_made() -> None:
+    assert holm(np.array([np.nan, 0.02, np.nan, 0.9])).tolist() == pytest.approx(
+        [np.nan, 0.04, np.nan, 0.9], nan_ok=True
+    )
+    assert holm(np.array([0.5, 0.6])).tolist() == [1.0, 1.0]
+    assert len(holm(np.array([]))) == 0
+
+
+def test_of_22_tests_without_a_difference_one_is_seldom_rejected() -> None:
+    p = np.random.default_rng(5).uniform(size=(2000, 22))
+    wrong = np.mean([(holm(each) <= 0.05).any() for each in p])
+    assert 0.03 <= wrong <= 0.06
+    assert np.mean((p <= 0.05).any(axis=1)) > 0.6
 
 
 def test_what_the_machine_may_have_done_itself_is_nobodys_change() -> None:

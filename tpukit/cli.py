@@ -3,7 +3,6 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
-import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import typer
 
 from tpukit import terminal
 from tpukit.errors import ConfigError, TpukitError
+from tpukit.history_commands import history_app
 from tpukit.interrupts import terminate_as_interrupt
 from tpukit.options import (
     AsJson,
@@ -40,9 +40,7 @@ from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
 _REFERENCE = "reference"
-_MARGIN = 0.02
 _IN_REPORT = ["single_stream", "offline", "server"]
-_WRITTEN = "name a file that bench or report has written"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,7 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the boxes of rich would cost 0.15 s of every start
 )
-history_app = typer.Typer(help="What was measured.", no_args_is_help=True)
 app.add_typer(history_app, name="history")
 
 
@@ -242,125 +239,6 @@ def lab(context: typer.Context) -> None:
     from tpukit.lab import run_lab
 
     run_lab(context.args)
-
-
-@history_app.command("list")
-def history_list(
-    history: HistoryFile = None,
-    last: Annotated[int, typer.Option(help="The newest runs to show.", min=1)] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List the runs measured so far, the newest last."""
-    from tpukit import schema
-    from tpukit.history import History
-
-    runs = History(_existing(history)).to_frame().tail(last)
-    if as_json:
-        terminal.print_json(terminal.records(runs))
-        return
-    terminal.show_results(runs[schema.RESULTS.names], runs=runs)
-
-
-@history_app.command("export")
-def history_export(
-    out: Annotated[Path, typer.Argument(help="A .csv, .parquet or .jsonl file.")],
-    samples: Annotated[bool, typer.Option("--samples", help="One row a query instead of one row a run.")] = False,
-    history: HistoryFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the runs, or their queries, into one file."""
-    from tpukit.history import History
-
-    rows = History(_existing(history)).export(out, samples=samples)
-    if as_json:
-        terminal.print_json({"path": str(out), "rows": rows})
-    else:
-        typer.echo(f"{rows} rows: {out}")
-
-
-@history_app.command("import")
-def history_import(
-    file: Annotated[Path, typer.Argument(help="What `history export` wrote, or a folder that bench left behind.")],
-    samples: Annotated[Path | None, typer.Option(help="What `history export --samples` wrote of the same.")] = None,
-    history: HistoryFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take the runs that another history exported."""
-    from tpukit.history import History
-
-    merged = History(history).merge(file, samples=samples)
-    if as_json:
-        terminal.print_json({"new": merged.new, "known": merged.known, "completed": merged.completed})
-    else:
-        typer.echo(
-            f"{merged.new} runs are new, {merged.known} were here, {merged.completed} of those got their samples"
-        )
-
-
-@history_app.command("compare")
-def history_compare(  # noqa: PLR0917 options, which nobody gives by position
-    base: Annotated[str, typer.Argument(help="Runs by name, model, id or latest~1.")],
-    new: Annotated[str, typer.Argument(help="The same, of the runs to judge.")],
-    fail_on: Annotated[str | None, typer.Option(help="Slowdown to fail on, as 5%. Default: any.")] = None,
-    history: HistoryFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what became slower; ends with 1 where something did.
-
-    Runs measured in turn (base, new, base, new, …), six of each at least, tell most. Differences under 2 %, or under
-    --fail-on where that is less, count as none.
-    """
-    from tpukit.history import History
-
-    least = _share(fail_on) if fail_on is not None else 0.0
-    margin = _MARGIN if fail_on is None else min(_MARGIN, least)
-    table = History(_existing(history)).compare(base, new, margin=margin)
-    raise typer.Exit(terminal.show_comparison(table, fail_on=least, as_json=as_json))
-
-
-def _share(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,9})?)(%?)", text)
-    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-    # a 5 without its sign is hardly 500 %
-    if not match or (not match[2] and share >= 1):
-        raise ConfigError(f"--fail-on is {text!r}: expected a share such as 5% or 0.05")
-    return share
-
-
-@history_app.command("meter")
-def history_meter(  # noqa: PLR0917 options, which nobody gives by position
-    log: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A meter's log as CSV: time and power, units in its headers.")
-    ],
-    runs: Annotated[
-        list[str] | None, typer.Option("--run", help="Run; repeat for more. Default: all it covers.")
-    ] = None,
-    timezone: Annotated[str | None, typer.Option(help="Zone of times without one: Europe/Berlin, +02:00.")] = None,
-    time: Annotated[str | None, typer.Option(help="The column of time.")] = None,
-    power: Annotated[str | None, typer.Option(help="The column of power.")] = None,
-    history: HistoryFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take the energy of stored runs from the log of an external meter."""
-    from tpukit.history import History
-    from tpukit.sensors import read_meter
-    from tpukit.workflows import attach_meter
-
-    meter = read_meter(log, time=time, power=power, timezone=timezone)
-    table = attach_meter(History(_existing(history)), meter, runs)
-    terminal.show(table, as_json=as_json)
-    if table["energy_j"].isna().all():
-        raise typer.Exit(terminal.fail("no run's energy could be taken from the meter: see the notes", NO))
-
-
-def _existing(history: Path | None) -> Path | None:
-    try:
-        missing = history is not None and not history.exists()
-    except OSError as error:
-        raise ConfigError(f"cannot open history {history}: {error.strerror}; {_WRITTEN}") from error
-    if missing:
-        raise ConfigError(f"history {history} does not exist: {_WRITTEN}")
-    return history
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the command line shows: tables, progress, one-line errors, JSON for programs."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from tpukit.paths import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +37,7 @@ _PROSE = ("about", "note", "reason", "what")
 
 def fail(line: str, code: int) -> int:
     """Say why on standard error, and return the exit code."""
-    typer.echo(f"tpukit: {line}", err=True)
+    typer.echo(f"tpukit: {printable(line)}", err=True)
     return code
 
 
@@ -110,7 +113,7 @@ def show_frontier(settings: "pd.DataFrame") -> None:
     table = readable_frontier(settings[several])
     _shorten(table, ["p99 ms"])
     for shared, part in by_scenario(table, [*_COMMON, "model", "offline samples/s", "runs"]):
-        typer.echo(f"throughput against p99: {shared}")
+        typer.echo(f"throughput against p99: {printable(shared)}")
         _show_fitting(part, ("runs", "offline samples/s", "device"))
 
 
@@ -123,7 +126,7 @@ def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
         print_json({"peaks": records(peaks)} | _measured(found.measured))
     elif len(peaks):
         shared, rest = said_once(readable_peaks(peaks), _COMMON)
-        typer.echo(f"highest rate of server, in queries: {shared}")
+        typer.echo(f"highest rate of server, in queries: {printable(shared)}")
         show(rest, as_json=False)
     failed = (peaks["capacity_hz"].isna() & (peaks["runs"] == 0)).any()
     return _ended(found.measured, code=BAD if failed else NO if peaks["rate_hz"].isna().any() else 0)
@@ -154,7 +157,7 @@ def _show_cross_check(checked: "pd.DataFrame | None") -> None:
     _show_fitting(side_by_side(checked))
     theirs = checked[(checked["harness"] != "tpukit") & (checked["verdict"] == "INVALID")]
     for row in theirs.itertuples():
-        _console().print(f"{row.model} by {row.harness}: {row.reasons}", markup=False, highlight=False)
+        _say(f"{row.model} by {row.harness}: {row.reasons}")
 
 
 def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:
@@ -174,11 +177,11 @@ def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None)
         table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         brief, heading = _starred(part, shared)
-        typer.echo(heading)
+        typer.echo(printable(heading))
         _show_fitting(brief, (*_LEAST_WANTED, *_LAST_RESORT))
     for count, first, note in notes(results).itertuples(index=False):
         more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
-        _console().print(f"{first}: {note}{more}", markup=False, highlight=False)
+        _say(f"{first}: {note}{more}")
 
 
 def _show_fitting(table: "pd.DataFrame", least_wanted: Sequence[str] = _LEAST_WANTED) -> None:
@@ -206,10 +209,12 @@ def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> 
         numbers, words = compared(table)
         show(numbers, as_json=False)
         for line in words:
-            _console().print(line, markup=False, highlight=False)
-    failed = table[(table["verdict"] == "slower") & (table["ratio"] >= 1 + fail_on)]
-    for row in failed.itertuples():
-        fail(f"slower: {row.model} on {row.device}, {row.scenario}, takes {row.ratio:.3f} times as long", NO)
+            _say(line)
+    # a cell without a ratio is slower because no run kept its latency bound
+    failed = table[(table["verdict"] == "slower") & ~(table["ratio"] < 1 + fail_on)]
+    for row in failed.to_dict("records"):
+        much = row["reason"] if math.isnan(row["ratio"]) else f"takes {row['ratio']:.3f} times as long"
+        fail(f"slower: {row['model']} on {row['device']}, {row['scenario']}, {much}", NO)
     return NO if len(failed) else 0
 
 
@@ -232,10 +237,10 @@ def show_model(info: "ModelInfo", *, as_json: bool) -> None:
         print_json(facts | tensors | {"ops": records(info.ops)})
         return
     for name, value in facts.items():
-        typer.echo(f"{name:16} {'unknown' if value is None else value}")
+        typer.echo(f"{name:16} {'unknown' if value is None else printable(str(value))}")
     for name, each in tensors.items():
         for tensor in each:
-            typer.echo(f"{name[:-1]:16} {_tensor(tensor)}")
+            typer.echo(f"{name[:-1]:16} {printable(_tensor(tensor))}")
     short = {"activation_bytes": "activations B", "parameter_bytes": "constants B"}
     show(info.ops.drop(columns=["model", "parameters"]).rename(columns=short), as_json=False)
 
@@ -296,6 +301,11 @@ def _fits(table: "pd.DataFrame") -> bool:
     return Console(width=_ENDLESS).measure(_rich(table)).minimum <= _console().width
 
 
+def _say(line: str) -> None:
+    """Print a line of prose, which may hold text of another machine: without what would steer the terminal."""
+    _console().print(printable(line), markup=False, highlight=False)
+
+
 def _console() -> "Console":
     from rich.console import Console
 
@@ -324,7 +334,7 @@ def _cell(value: object) -> str:
 
     if pd.isna(value):  # type: ignore[call-overload]
         return ""
-    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+    return escape(f"{value:.4g}" if isinstance(value, float) else printable(str(value)))
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:

@@ -73,12 +73,26 @@ def measured(run_id: str, *, at: int = 0, value: float = 0.001, metric: str = "p
 
     `changes` go into the columns that bear their name, of the run and of its result.
     """
+    fixed, started = tuple(changes.items()), pd.Timestamp("2026-11-23T10:00:00Z") + pd.Timedelta(minutes=at)
+    runs, samples, results = _measured(metric, fixed)
+    run = pd.Series([run_id], dtype="str")
+    named = {} if metric in changes else {metric: value}
+    return Frames(
+        runs.assign(run_id=run, started=pd.Series([started], dtype=runs["started"].dtype)),
+        samples,
+        results.assign(run_id=run, **named),
+    )
+
+
+@cache
+def _measured(metric: str, changes: tuple[tuple[str, object], ...]) -> Frames:
+    """Build what runs have in common once: 60 columns take 20 ms."""
     settings: dict[str, object] = {
-        "run_id": run_id, "started": pd.Timestamp("2026-11-23T10:00:00Z") + pd.Timedelta(minutes=at), "model": "digits",
+        "run_id": "?", "started": pd.Timestamp("2026-11-23T10:00:00Z"), "model": "digits",
         "device": "cpu", "scenario": "single_stream", "threads": 1, "batch": 1, "samples_per_query": 1,
         "data": "digits_test", "model_sha256": "ab" * 32, "host": "here", "cpu": "one", "governor": "performance",
         "runtime": "LiteRT 2.1", "versions": '{"numpy": "2.1", "tpukit": "0.1"}', "verdict": "VALID", "n": 0,
-        "metric": metric, metric: value,
-    } | changes  # fmt: skip
+        "metric": metric,
+    } | dict(changes)  # fmt: skip
     run, result = ({name: settings[name] for name in table.names if name in settings} for table in (RUNS, RESULTS))
     return Frames(schema.frame([run], RUNS), schema.frame([], SAMPLES), schema.frame([result], RESULTS))

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.history._frames import frames
 from tpukit import sqlite
 from tpukit.errors import StorageError
-from tpukit.history import History, _history
+from tpukit.history import History, _database
 
 MEET_S = 60.0
 _NOBODY = 65534
@@ -39,7 +39,7 @@ def append_until_killed(path: Path, writer: str, acknowledge: Connection) -> Non
 
 def hold_transaction(path: Path, holding: Connection) -> None:
     """Write a run, and wait to be killed before it is committed."""
-    with sqlite.writing(path, _history._LAYOUT) as connection:
+    with sqlite.writing(path, _database.LAYOUT) as connection:
         connection.execute("INSERT INTO runs VALUES ('lost', '', NULL, NULL, '', '', 0)")
         holding.send("holding")
         holding.recv()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.history._frames import Frames, frames, together
 from tpukit import paths, schema, sqlite
 from tpukit.errors import CorruptEntryError, SchemaError, StorageError, UnknownNameError
-from tpukit.history import History, _history
+from tpukit.history import History, _database
 from tpukit.history import _rows as stored_rows
 from tpukit.schema import RESULTS, RUNS, SAMPLES, Column, Table
 
@@ -193,7 +193,7 @@ def test_columns_of_a_younger_version_are_passed_over(history: History, monkeypa
 
 
 def test_files_are_private_whatever_the_umask(history: History, process_umask: None) -> None:
-    with sqlite.writing(history.path, _history._LAYOUT) as connection:
+    with sqlite.writing(history.path, _database.LAYOUT) as connection:
         connection.execute("DELETE FROM runs")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in history.path.parent.iterdir()}
     assert modes == {"history.db": 0o600, "history.db-shm": 0o600, "history.db-wal": 0o600}

@@ -19,7 +19,7 @@ from tests.history._frames import frames, together
 from tests.history._processes import MEET_S
 from tpukit import sqlite
 from tpukit.errors import CorruptEntryError, StorageError
-from tpukit.history import History, _history, _rows
+from tpukit.history import History, _database, _rows
 
 
 @contextmanager
@@ -143,8 +143,8 @@ def test_a_second_writer_in_this_process_does_not_drop_the_first_ones_locks(
     """Opening and closing the file would; another process would then think itself the last, and delete the log."""
     history.append(*frames("a"))
     run, data = _rows.stored(*frames("b"))[0]
-    with sqlite.writing(history.path, _history._LAYOUT) as connection:
-        history._insert(connection, run, data)
+    with _database.writing(history.path) as database:
+        database.insert(run, data)
         monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT_S", 0.0)
         with pytest.raises(StorageError, match="another process has held it"):
             history.append(*frames("c"))

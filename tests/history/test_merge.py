@@ -6,13 +6,17 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.history._frames import Frames, frames, measured
 from tpukit.errors import ConfigError, SchemaError, StorageError
 from tpukit.history import History, Merged
 
+RUN = b'{"run_id": "a", "started": "2026-01-02T03:04:05Z", "model": "m", %s}\n'
 FORMATS = pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 
 
@@ -99,7 +103,7 @@ def test_a_known_run_with_other_values_is_refused_with_all_others(history: Histo
     theirs.append(*measured("a", value=0.002, cpu="two"))
     theirs.append(*measured("b"))
     theirs.export(tmp_path / "runs.csv")
-    with pytest.raises(StorageError, match=r"^run a of .*runs\.csv is stored in .* with another cpu, p50_s: leave it"):
+    with pytest.raises(StorageError, match=r"^run a of .*runs\.csv is stored here with another cpu: leave it"):
         history.merge(tmp_path / "runs.csv")
     assert list(history.to_frame()["run_id"]) == ["a"]
 
@@ -156,6 +160,19 @@ def change(path: Path, by: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
         ("r.jsonl", b"[1]\n", SchemaError, "line 1 is no JSON object"),
         ("r.jsonl", b"\xff\n", SchemaError, "is not what its name says"),
         ("r.jsonl", b'{"run_id": "a", "model": 5, "started": "2026-01-02"}\n', SchemaError, "column model of RUNS"),
+        ("r.jsonl", b"[" * 200_000, SchemaError, "r.jsonl is not what its name says, or is damaged: maximum recursion"),
+        ("r.jsonl", RUN % b'"started": 5', SchemaError, "column started holds a number: expected a stamp such as"),
+        ("r.jsonl", RUN % b'"started": true', SchemaError, "column started holds a number"),
+        ("r.jsonl", RUN % b'"started": "0970-01-02"', SchemaError, "started is '0970-01-02"),
+        ("r.jsonl", RUN % b'"started": "99999-01-02"', SchemaError, "r.jsonl cannot be imported: column started"),
+        ("r.jsonl", RUN % b'"seed": 99999999999999999999', SchemaError, "r.jsonl cannot be imported: "),
+        ("r.jsonl", RUN % b'"run_id": "a\\u0000b"', SchemaError, "run_id is 'a?b', expected text that can be printed"),
+        ("r.jsonl", RUN % b'"run_id": "a\\u001b[31m"', SchemaError, "run_id is 'a?[31m', expected text"),
+        ("r.jsonl", RUN % b'"run_id": ""', SchemaError, "run_id is '', expected text"),
+        ("r.jsonl", RUN % b'"metric": "joy_s"', SchemaError, "metric is 'joy_s', expected one of p50_s, p90_s"),
+        ("r.jsonl", RUN % b'"versions": "2.1"', SchemaError, "versions is '2.1', expected a JSON object of texts"),
+        ("r.jsonl", RUN % b'"versions": "{\\"a\\": 1}"', SchemaError, "expected a JSON object of texts"),
+        ("r.jsonl", RUN % b'"versions": "[not JSON"', SchemaError, "expected a JSON object of texts"),
     ],
 )
 def test_what_is_no_export_is_one_line(
@@ -168,6 +185,54 @@ def test_what_is_no_export_is_one_line(
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not history.path.exists()
+
+
+def test_a_run_with_none_of_these_faults_is_taken(history: History, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(RUN % b'"metric": "percentile_s", "versions": "{\\"numpy\\": \\"2.1\\"}", "seed": 1')
+    assert history.merge(path).new == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (pa.ArrowNotImplementedError("no such type"), "no such type"),
+        (pa.ArrowException("odd"), "odd"),
+        (OverflowError("too large"), "too large"),
+        (OSError("Couldn't deserialize thrift: TProtocolException\n"), "Couldn't deserialize thrift"),
+    ],
+)
+def test_whatever_a_library_says_of_damage_is_one_line(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    def fail(file: object) -> object:
+        raise error
+
+    (tmp_path / "r.parquet").write_bytes(b"")
+    monkeypatch.setattr(pq, "ParquetFile", fail)
+    with pytest.raises(SchemaError, match=f"r.parquet is not what its name says, or is damaged: {says}") as caught:
+        history.merge(tmp_path / "r.parquet")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.fault
+@FORMATS
+def test_a_flipped_bit_is_one_line_or_another_run(
+    history: History, exported: Callable[[str], tuple[Path, Path]], suffix: str
+) -> None:
+    """Fifty damaged files of each format: nothing but the errors that are promised."""
+    runs, _ = exported(suffix)
+    whole, rng, said = runs.read_bytes(), np.random.default_rng(1), []
+    for place in rng.integers(0, len(whole), 50):
+        runs.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << int(rng.integers(8))]) + whole[place + 1 :])
+        history.path.unlink(missing_ok=True)
+        try:
+            history.merge(runs)
+            history.to_frame()
+        except (ConfigError, SchemaError, StorageError) as error:
+            said.append(str(error))
+    assert len(said) >= 5
+    assert not [line for line in said if "\n" in line]
 
 
 def test_a_file_that_is_not_there_is_named(history: History, tmp_path: Path) -> None:
@@ -198,8 +263,8 @@ def test_samples_of_other_runs_are_refused(history: History, tmp_path: Path) -> 
 def rescue(folder: Path, run: Frames) -> Path:
     """Put a run aside as a sweep does where history cannot take it."""
     folder.mkdir()
-    for name, table in zip(("run", "samples", "result"), run, strict=True):
-        table.to_parquet(folder / f"{name}.parquet")
+    for name, table in zip(("run.parquet", "samples.parquet", "result.parquet"), run, strict=True):
+        table.to_parquet(folder / name)
     return folder
 
 

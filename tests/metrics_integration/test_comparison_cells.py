@@ -1,6 +1,7 @@
 """The cells that judge comparing: they find out a comparison that sees differences everywhere, or nowhere."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count, pairwise
 
 import numpy as np
@@ -41,21 +42,30 @@ def noise() -> Iterator[float]:
 
 def test_runs_of_one_model_are_the_same_and_slower_ones_slower(scripted: Callable[..., None]) -> None:
     scripted(noise())
-    alike, slower = SUITE["comparison/pairs"].measure(TINY)
+    alike, apart, slower = SUITE["comparison/pairs"].measure(TINY)
     assert (alike.value, alike.verdict) == (0.0, "holds")
+    assert (apart.value, apart.verdict) == (0.0, "holds")
     assert (slower.value, slower.baseline_value, slower.verdict) == (100.0, 100.0, "holds")
-    assert alike.note == (
-        "2 pairs of 2 × 6 runs of 10 ms in turn, autoencoder_int8: 2 same; each beside the one before, measured apart: "
-        "0 %"
+    assert alike.note.startswith(
+        "2 pairs of 2 × 6 runs of 10 ms in turn (base, new, new, base), autoencoder_int8: 2 same; 95 % of the ratios "
     )
+    assert apart.note.startswith("1 sets of the same runs beside those of ")
     assert slower.note == "the same runs replayed by a scripted device, one side × 1.05: 2 slower"
 
 
 def test_a_difference_between_the_sides_is_found_out(scripted: Callable[..., None]) -> None:
     """The second side is always slower by 10 %: the same model is called different, which does not hold."""
-    scripted(each * (1.1 if at % 2 else 1.0) for at, each in enumerate(noise()))
-    alike, _ = SUITE["comparison/pairs"].measure(TINY)
+    scripted(each * (1.1 if at % 4 in {1, 2} else 1.0) for at, each in enumerate(noise()))
+    alike, apart, _ = SUITE["comparison/pairs"].measure(TINY)
     assert (alike.value, alike.baseline_value, alike.verdict) == (100.0, 100.0, "does not hold")
+    assert apart.value == 0.0
+
+
+def test_a_machine_that_becomes_slower_with_every_run_is_not_called_different(scripted: Callable[..., None]) -> None:
+    """By 3 % each run: with the base first in every pair it would be."""
+    scripted(each * 1.03**at for at, each in enumerate(noise()))
+    alike, _, _ = SUITE["comparison/pairs"].measure(TINY)
+    assert (alike.value, alike.verdict) == (0.0, "holds")
 
 
 def test_a_comparison_that_sees_nothing_is_found_out(
@@ -63,16 +73,27 @@ def test_a_comparison_that_sees_nothing_is_found_out(
 ) -> None:
     scripted(noise())
     monkeypatch.setattr(stats, "verdict", lambda change, **limits: stats.SAME)
-    _, slower = SUITE["comparison/pairs"].measure(TINY)
+    _, _, slower = SUITE["comparison/pairs"].measure(TINY)
     assert (slower.value, slower.verdict) == (0.0, "does not hold")
 
 
 def test_sets_of_runs_at_different_times_are_compared_apart(scripted: Callable[..., None]) -> None:
     """The machine is half as fast for every second pair: alike within each pair, not from one to the next."""
     scripted((2.0 if at // 12 % 2 else 1.0) * each for at, each in enumerate(noise()))
-    alike, _ = SUITE["comparison/pairs"].measure(TINY)
-    assert alike.value == 0.0
-    assert alike.note.endswith("measured apart: 100 %")
+    alike, apart, _ = SUITE["comparison/pairs"].measure(TINY)
+    assert (alike.value, alike.verdict) == (0.0, "holds")
+    assert (apart.value, apart.baseline_value, apart.verdict) == (100.0, 100.0, "does not hold")
+    assert apart.note.endswith(": 1 slower; 95 % of the ratios within 1e+02 %")
+
+
+@pytest.mark.parametrize(("slow", "pairs"), [(False, 2), (True, 4)])
+def test_the_full_suite_takes_more_pairs_than_the_quick_one(
+    scripted: Callable[..., None], monkeypatch: pytest.MonkeyPatch, slow: bool, pairs: int
+) -> None:
+    scripted(noise())
+    monkeypatch.setattr(_comparison_cells, "_PAIRS", 4)
+    alike, _, _ = SUITE["comparison/pairs"].measure(replace(TINY, slow=slow))
+    assert alike.note.startswith(f"{pairs} pairs ")
 
 
 def test_a_replay_takes_as_long_as_was_recorded(toy: Model, quiet: None) -> None:
@@ -92,10 +113,6 @@ def test_a_replays_clock_moves_forward_only() -> None:
         clock.wait_until_ns(due_ns)
     assert (clock.perf_ns(), clock.now()) == (2_000_000_000, 2.0)
     assert clock.utc().second == 2
-
-
-def test_the_full_suite_takes_more_pairs_than_the_quick_one() -> None:
-    assert _comparison_cells._QUICK_PAIRS < _comparison_cells._PAIRS == 200
 
 
 def test_a_stop_is_heard_between_two_runs(scripted: Callable[..., None]) -> None:

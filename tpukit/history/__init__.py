@@ -7,8 +7,11 @@
 | `History.find(reference)` | which runs a name, a model, the beginning of an id or `latest~1` means |
 | `History.compare(base, new)` | whether what was measured became slower, cell by cell |
 | `History.export(out)`, `merge(path)` | CSV, Parquet or JSON Lines, for others and from others; `Merged` counts |
+| `RESCUED` | the files of a run put aside, which `merge` takes too |
 """
 
-from tpukit.history._history import History, Merged
+from tpukit.history._history import History
+from tpukit.history._import import RESCUED
+from tpukit.history._merge import Merged
 
-__all__ = ["History", "Merged"]
+__all__ = ["RESCUED", "History", "Merged"]

@@ -1,30 +1,26 @@
-"""Two sets of runs, cell by cell: which belong together, what their values are, and what stats says of them."""
+"""Two sets of runs, cell by cell: what their values are, and what stats says of them."""
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tpukit import schema, stats
-from tpukit.errors import IncomparableRunsError
+from tpukit.errors import ConfigError, IncomparableRunsError
+from tpukit.history import _in_turn, _lookup
+from tpukit.history._cells import Cell, cells, differences, match, noted
 from tpukit.schema import COMPARISON
-from tpukit.stats import Array
+from tpukit.stats import Array, Change
 
-#: What must agree, or two runs did not do the same. A column that an older version did not have agrees with anything.
-CHECKED = (
-    "model_sha256", "device", "scenario", "threads", "batch", "samples_per_query", "rate_hz", "latency_bound_s",
-    "percentile", "data", "host", "cpu",
-)  # fmt: skip
-#: What may differ, since somebody may ask what just this changes; told where it does.
-NOTED = ("runtime", "versions", "git_revision", "governor", "os", "cores", "duration_s", "seed")
+#: By how much the same runs differ on the same machine some minutes later, whatever margin a user asks for.
+#: MEASURED_BY
+MACHINE_DRIFT = 0.02
 
 _SETTINGS = ("model", "device", "scenario", "threads", "batch", "samples_per_query", "rate_hz")
-_VALID = "VALID"
-_SHA_SHOWN = 12
+_NO_CHANGE = Change(ratio=math.nan, lo=math.nan, hi=math.nan, p=math.nan)
 _MOST_RUNS = 100
 
 
@@ -38,116 +34,122 @@ class Sides:
     new: pd.DataFrame
 
 
-def compare(sides: Sides, *, margin: float, level: float) -> pd.DataFrame:
-    """Return COMPARISON: a row for each cell of both sides, then one for each that the other side lacks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The least change that matters, and the level of intervals and verdicts."""
 
-    Raises IncomparableRunsError where no cell is common to both, or none has a VALID run on both.
-    """
-    bases, news = _cells(sides.base), _cells(sides.new)
-    named = {"base": sides.base_name, "new": sides.new_name}
-    matched, alone = _match(bases, news)
-    if not matched:
-        raise IncomparableRunsError(_nothing_common(sides, bases, news))
-    rows = [_compared(base, new, margin=margin, level=level) for base, new in matched]
-    if not any(row["base_runs"] and row["new_runs"] for row in rows):
-        raise IncomparableRunsError(f"{sides.base_name} and {sides.new_name} cannot be compared: {rows[0]['reason']}")
-    rows += [_lonely(cell, "base_runs", sides.base_name, news) for cell in alone[0]]
-    rows += [_lonely(cell, "new_runs", sides.new_name, bases) for cell in alone[1]]
-    return schema.frame([named | row for row in rows], COMPARISON)
+    margin: float
+    level: float
+
+
+def sides(base: str, new: str, runs: pd.DataFrame) -> Sides:
+    """Return the runs that two references mean. Raises what `find` raises, and ConfigError for a run on both sides."""
+    found = [runs[runs["run_id"].isin(_lookup.find(reference, runs))] for reference in (base, new)]
+    if twice := sorted(set(found[0]["run_id"]) & set(found[1]["run_id"])):
+        raise ConfigError(f"{base} and {new} are both run {twice[0]}: name runs that are on one side only")
+    return Sides(base_name=base, new_name=new, base=found[0], new=found[1])
+
+
+def limits(*, margin: float, level: float) -> Limits:
+    """Return the limits, or raise ConfigError where one is none."""
+    if not margin >= 0:
+        raise ConfigError(f"margin is {margin}: expected a share from 0 up, such as 0.02")
+    if not 0 < level < 1:
+        raise ConfigError(f"level is {level}: expected a share between 0 and 1, such as 0.95")
+    return Limits(margin=margin, level=level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Cell:
-    """Runs of one side that repeat each other, in order of start."""
+class _Tested:
+    """A cell of both sides: the runs that count, what their test says, and how much of it the machine may have made."""
 
-    runs: pd.DataFrame
-    first: Mapping[Any, Any]
+    base: Cell
+    new: Cell
+    metric: str | None
+    before: pd.DataFrame
+    after: pd.DataFrame
+    change: Change = _NO_CHANGE
+    design: str | None = None
+    drift: float = 0.0
 
-    def differing(self, other: "_Cell") -> list[str]:
-        """The checked fields in which two cells are known to differ."""
-        return [
-            name
-            for name in CHECKED
-            if not pd.isna(self.first[name])
-            and not pd.isna(other.first[name])
-            and self.first[name] != other.first[name]
-        ]
+    @property
+    def p(self) -> float:
+        """The test's p value; NaN where so few runs can reject nothing, and there is no test to correct for."""
+        return math.nan if math.isnan(self.change.lo) else self.change.p
 
-
-def _cells(runs: pd.DataFrame) -> list[_Cell]:
-    # the first run as a dict: each cell is held against each other, and pandas takes 10 µs for every look
-    parts = (part for _, part in runs.groupby(list(CHECKED), dropna=False, sort=False))
-    return [_Cell(runs=part, first=part.iloc[0].to_dict()) for part in parts]
-
-
-def _match(bases: Sequence[_Cell], news: Sequence[_Cell]) -> tuple[list[tuple[_Cell, _Cell]], tuple[list[_Cell], ...]]:
-    """Return the pairs of cells that agree, and those of either side that are left."""
-    pairs, left = [], list(news)
-    for base in bases:
-        new = next((cell for cell in left if not base.differing(cell)), None)
-        if new is not None:
-            pairs.append((base, new))
-            left.remove(new)
-    return pairs, ([base for base in bases if all(base is not pair[0] for pair in pairs)], left)
+    @property
+    def fewest(self) -> int:
+        """The runs that count, of the side that has fewer."""
+        return min(len(self.before), len(self.after))
 
 
-def _nothing_common(sides: Sides, bases: Sequence[_Cell], news: Sequence[_Cell]) -> str:
+def compare(compared: Sides, within: Limits) -> pd.DataFrame:
+    """Return COMPARISON: a row for each cell of both sides, then one for each that the other side lacks.
+
+    The p values of the cells are corrected by Holm for being several. Raises IncomparableRunsError where no cell is
+    common to both, or none has a VALID run on both and none went over its bound on one side only.
+    """
+    bases, news = cells(compared.base), cells(compared.new)
+    named = {"base": compared.base_name, "new": compared.new_name}
+    matched, alone = match(bases, news)
+    if not matched:
+        raise IncomparableRunsError(_nothing_common(compared, bases, news))
+    tested = [_tested(base, new, within) for base, new in matched]
+    corrected = stats.holm(np.array([each.p for each in tested]))
+    tests = int(np.count_nonzero(~np.isnan(corrected)))
+    rows = [_row(each, float(p), tests, within) for each, p in zip(tested, corrected, strict=True)]
+    if not any(each.fewest or _by_bound(each) for each in tested):
+        raise IncomparableRunsError(
+            f"{compared.base_name} and {compared.new_name} cannot be compared: {rows[0]['reason']}"
+        )
+    rows += [_lonely(cell, "base_runs", compared.base_name, news) for cell in alone[0]]
+    rows += [_lonely(cell, "new_runs", compared.new_name, bases) for cell in alone[1]]
+    return schema.frame([named | row for row in rows], COMPARISON)
+
+
+def _nothing_common(sides: Sides, bases: Sequence[Cell], news: Sequence[Cell]) -> str:
     base, new = min(((b, n) for b in bases for n in news), key=lambda pair: len(pair[0].differing(pair[1])))
     return (
         f"{sides.base_name} and {sides.new_name} have no runs that can be compared: the nearest differ in "
-        f"{_differences(base, new)}; measure both alike"
+        f"{differences(base, new)}; measure both alike"
     )
 
 
-def _differences(base: _Cell, new: _Cell) -> str:
-    return " and ".join(f"{name} ({_shown(base, name)}, {_shown(new, name)})" for name in base.differing(new))
+def _settings(cell: Cell) -> dict[str, Any]:
+    return {name: cell.runs[name].iloc[0] for name in _SETTINGS}
 
 
-def _shown(cell: _Cell, name: str) -> str:
-    value = cell.first[name]
-    return f"{value[:_SHA_SHOWN]}… of {cell.first['model']}" if name == "model_sha256" else f"{value}"
-
-
-def _lonely(cell: _Cell, side: str, name: str, others: Sequence[_Cell]) -> dict[str, Any]:
+def _lonely(cell: Cell, side: str, name: str, others: Sequence[Cell]) -> dict[str, Any]:
     nearest = min(others, key=lambda other: len(cell.differing(other)))
-    fields = _differences(cell, nearest)
-    return {setting: cell.first[setting] for setting in _SETTINGS} | {
+    fields = differences(cell, nearest)
+    return _settings(cell) | {
         "base_runs": 0,
         "new_runs": 0,
-        side: int((cell.runs["verdict"] == _VALID).sum()),
+        side: len(cell.valid),
         "verdict": stats.CANNOT_TELL,
         "reason": f"only {name} has it" + (f"; the other side's nearest differs in {fields}" if fields else ""),
     }
 
 
-def _compared(base: _Cell, new: _Cell, *, margin: float, level: float) -> dict[str, Any]:
+def _tested(base: Cell, new: Cell, limits: Limits) -> _Tested:
     metric = _metric(base, new)
-    before, after = _counted(base, metric), _counted(new, metric)
-    change, design, drift = _change(before, after, metric, margin=margin, level=level)
-    verdict = stats.verdict(change, margin=margin, drift=drift)
-    reasons = [*_uncounted("base", base, before, metric), *_uncounted("new side", new, after, metric)]
-    if verdict == stats.CANNOT_TELL:
-        reasons += _doubts(change, len(before), len(after), margin=margin, drift=drift, level=level)
-    elif verdict != stats.SAME and drift:
-        reasons.append("measured apart: what the machine changed by itself in between counts as a difference")
-    return {setting: new.first[setting] for setting in _SETTINGS} | {
-        "metric": metric,
-        "base_runs": len(before),
-        "new_runs": len(after),
-        "base_value": before[metric].median() if metric else math.nan,
-        "new_value": after[metric].median() if metric else math.nan,
-        "ratio": change.ratio,
-        "ratio_lo": change.lo,
-        "ratio_hi": change.hi,
-        "p": change.p,
-        "design": design,
-        "verdict": verdict,
-        "differs": "; ".join(_noted(before, after)) or None,
-        "reason": "; ".join(reasons) or None,
-    }
+    before, after = base.counted(metric), new.counted(metric)
+    found = _Tested(base=base, new=new, metric=metric, before=before, after=after)
+    if metric is None or before.empty or after.empty:
+        return found
+    first, second = _in_turn.pairs(_when(before), _when(after))
+    if len(first) >= stats.min_pairs(level=limits.level):
+        change = stats.paired_change(_times(before, metric)[first], _times(after, metric)[second], level=limits.level)
+        return replace(found, change=change, design=f"{len(first)} pairs measured in turn")
+    return replace(
+        found,
+        change=stats.unpaired_change(_times(before, metric), _times(after, metric), level=limits.level),
+        design=f"{len(before)} and {len(after)} runs measured apart",
+        drift=max(MACHINE_DRIFT, limits.margin),
+    )
 
 
-def _metric(base: _Cell, new: _Cell) -> str | None:
+def _metric(base: Cell, new: Cell) -> str | None:
     # the newest run's: an older version may have judged the scenario by another column, which it has all the same
     for cell in (new, base):
         known = cell.runs["metric"].dropna()
@@ -156,33 +158,11 @@ def _metric(base: _Cell, new: _Cell) -> str | None:
     return None
 
 
-def _counted(cell: _Cell, metric: str | None) -> pd.DataFrame:
-    """Return the runs that are VALID and have the metric."""
-    if metric is None:
-        return cell.runs.iloc[:0]
-    return cell.runs[(cell.runs["verdict"] == _VALID) & (cell.runs[metric] > 0)]
-
-
-def _uncounted(side: str, cell: _Cell, counted: pd.DataFrame, metric: str | None) -> Iterator[str]:
-    invalid = int((cell.runs["verdict"] != _VALID).sum())
-    without = len(cell.runs) - len(counted) - invalid
-    for number, why in ((invalid, "INVALID"), (without, f"without {metric or 'a metric'}")):
-        if number:
-            yield f"of {len(cell.runs)} runs of the {side}, {number} left out: {why}"
-
-
-def _change(
-    before: pd.DataFrame, after: pd.DataFrame, metric: str | None, *, margin: float, level: float
-) -> tuple[stats.Change, str | None, float]:
-    """Return the change, how it was found, and how much of it the machine may have made by itself."""
-    if metric is None or before.empty or after.empty:
-        return stats.Change(ratio=math.nan, lo=math.nan, hi=math.nan, p=math.nan), None, 0.0
-    first, second = _pairs(before["started"], after["started"])
-    if len(first) >= stats.min_pairs(level=level):
-        times = _times(before, metric)[first], _times(after, metric)[second]
-        return stats.paired_change(*times, level=level), f"{len(first)} pairs measured in turn", 0.0
-    change = stats.unpaired_change(_times(before, metric), _times(after, metric), level=level)
-    return change, f"{len(before)} and {len(after)} runs measured apart", margin
+def _when(runs: pd.DataFrame) -> _in_turn.Times:
+    epoch = pd.Timestamp(0, tz="UTC")
+    starts = (runs["started"] - epoch).dt.total_seconds()
+    lengths = runs["duration_s"].fillna(0.0)
+    return _in_turn.Times(np.asarray(starts, dtype=np.float64), np.asarray(lengths, dtype=np.float64))
 
 
 def _times(runs: pd.DataFrame, metric: str) -> Array:
@@ -190,37 +170,84 @@ def _times(runs: pd.DataFrame, metric: str) -> Array:
     return 1 / values if metric.endswith("_per_s") else values
 
 
-def _pairs(before: "pd.Series[Any]", after: "pd.Series[Any]") -> tuple[list[int], list[int]]:
-    """Return the places, on both sides, of runs next to each other in time; none is in two pairs."""
-    stamps = sorted((at, side, place) for side, runs in enumerate((before, after)) for place, at in enumerate(runs))
-    pairs: tuple[list[int], list[int]] = ([], [])
-    waiting: tuple[int, int] | None = None
-    for _, side, place in stamps:
-        if waiting is None or waiting[0] == side:
-            waiting = side, place
-            continue
-        pairs[side].append(place)
-        pairs[1 - side].append(waiting[1])
-        waiting = None
-    return pairs
+def _by_bound(tested: _Tested) -> str | None:
+    """Return the verdict where one side is over its latency bound in every run and the other in none; else None."""
+    over = (len(tested.base.over_bound), len(tested.new.over_bound))
+    valid = (len(tested.base.valid), len(tested.new.valid))
+    if over[1] and valid[0] and not (over[0] or valid[1]):
+        return stats.SLOWER
+    return stats.FASTER if over[0] and valid[1] and not (over[1] or valid[0]) else None
 
 
-def _doubts(
-    change: stats.Change, base_runs: int, new_runs: int, *, margin: float, drift: float, level: float
-) -> Iterator[str]:
+def _row(tested: _Tested, p_holm: float, tests: int, limits: Limits) -> dict[str, Any]:
+    change, metric = tested.change, tested.metric
+    corrected = replace(change, p=p_holm)
+    by_bound = _by_bound(tested)
+    verdict = by_bound or stats.verdict(corrected, margin=limits.margin, drift=tested.drift, level=limits.level)
+    reasons = [*_over(tested), *_uncounted("base", tested.base, tested), *_uncounted("new side", tested.new, tested)]
+    if verdict == stats.CANNOT_TELL:
+        reasons += _doubts(tested, p_holm, tests, limits)
+    elif verdict != stats.SAME and tested.drift:
+        reasons.append("measured apart: what the machine changed by itself in between counts as a difference")
+    return _settings(tested.new) | {
+        "metric": metric,
+        "base_runs": len(tested.before),
+        "new_runs": len(tested.after),
+        "base_value": tested.before[metric].median() if metric else math.nan,
+        "new_value": tested.after[metric].median() if metric else math.nan,
+        "ratio": change.ratio,
+        "ratio_lo": change.lo,
+        "ratio_hi": change.hi,
+        "p": change.p,
+        "p_holm": p_holm,
+        "design": tested.design and tested.design + (f", p for one of {tests} cells" if tests > 1 else ""),
+        "verdict": verdict,
+        "differs": "; ".join(noted(tested.base.runs, tested.new.runs)) or None,
+        "reason": "; ".join(reasons) or None,
+    }
+
+
+def _over(tested: _Tested) -> Iterator[str]:
+    """Say which side is over its bound, where that decides."""
+    if verdict := _by_bound(tested):
+        said = {stats.SLOWER: ("new side", tested.new, tested.base), stats.FASTER: ("base", tested.base, tested.new)}
+        side, cell, other = said[verdict]
+        over = cell.over_bound
+        yield (
+            f"every run of the {side} ({len(over)}) is INVALID, over the latency bound that the other's "
+            f"({len(other.valid)}) keep: {over['reasons'].iloc[-1]}"
+        )
+
+
+def _uncounted(side: str, cell: Cell, tested: _Tested) -> Iterator[str]:
+    told = len(cell.over_bound) if _by_bound(tested) else 0
+    invalid = len(cell.runs) - len(cell.valid) - told
+    without = len(cell.valid) - len(cell.counted(tested.metric))
+    for number, why in ((invalid, "INVALID"), (without, f"without {tested.metric or 'a metric'}")):
+        if number:
+            yield f"of {len(cell.runs)} runs of the {side}, {number} left out: {why}"
+
+
+def _doubts(tested: _Tested, p_holm: float, tests: int, limits: Limits) -> Iterator[str]:
     """Why it cannot be told, and what would do."""
-    in_turn = f"{stats.min_pairs(level=level)} runs of each side, measured in turn, would do"
-    if not base_runs or not new_runs:
+    change, alpha = tested.change, 1 - limits.level
+    pairs = stats.min_pairs(level=1 - alpha / max(tests, 1))
+    in_turn = f"{pairs} runs of each side, measured in turn (base, new, new, base, …), would do"
+    if not tested.fewest:
         return
     if math.isnan(change.lo):
-        yield f"{base_runs} and {new_runs} runs allow no interval: {in_turn}"
-    elif drift and not change.lo <= 1 <= change.hi:
-        yield f"the machine itself may have changed by {drift:.2g} between sets measured apart: {in_turn}"
+        yield f"{len(tested.before)} and {len(tested.after)} runs allow no interval: {in_turn}"
+    elif change.lo <= 1 <= change.hi or change.p > alpha:
+        yield f"the interval is too wide{_more_runs(change, tested.fewest, margin=limits.margin)}"
+    elif tested.drift:
+        yield f"the machine itself may have changed by {tested.drift:.2g} between sets measured apart: {in_turn}"
+    elif p_holm > alpha:
+        yield f"of {tests} cells one may differ so by chance, p is {p_holm:.2g} by Holm's correction: {in_turn}"
     else:
-        yield f"the interval is too wide{_more_runs(change, min(base_runs, new_runs), margin=margin)}"
+        yield f"the interval is too wide{_more_runs(change, tested.fewest, margin=limits.margin)}"
 
 
-def _more_runs(change: stats.Change, runs: int, *, margin: float) -> str:
+def _more_runs(change: Change, runs: int, *, margin: float) -> str:
     """Say how many runs would decide it, if the ratio stayed: the interval's width goes with the root of their number.
 
     It must fit between the ratio and the margin; where they meet, no number of runs would do.
@@ -231,21 +258,3 @@ def _more_runs(change: stats.Change, runs: int, *, margin: float) -> str:
     if needed > _MOST_RUNS:
         return f": even {_MOST_RUNS} runs of each side may not do"
     return f": about {max(runs + 1, math.ceil(needed))} runs of each side would do"
-
-
-def _noted(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
-    for name in NOTED:
-        sides = [_words(name, side[name].dropna()) for side in (before, after)]
-        for word in sorted(sides[0].keys() & sides[1].keys()):
-            if sides[0][word] != sides[1][word]:
-                yield f"{word} {'/'.join(sorted(sides[0][word]))} → {'/'.join(sorted(sides[1][word]))}"
-
-
-def _words(name: str, values: "pd.Series[Any]") -> dict[str, set[str]]:
-    """Return what a column holds, by what to call it: the versions by their library."""
-    found: dict[str, set[str]] = {}
-    for value in values.unique():
-        each = json.loads(value) if name == "versions" else {name: value}
-        for word, said in each.items():
-            found.setdefault(word, set()).add(str(said))
-    return found

@@ -1,47 +1,17 @@
 """`History`: the runs on disk."""
 
-import json
-import shlex
-import sqlite3
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from tpukit import paths, sqlite
-from tpukit.errors import ConfigError, CorruptEntryError, StorageError, UnknownNameError
-from tpukit.history import _comparison, _export, _import, _lookup, _records, _rows, _samples_blob
-from tpukit.history._rows import Values
+from tpukit import paths
+from tpukit.errors import StorageError
+from tpukit.history import _comparison, _database, _export, _import, _lookup, _merge, _records, _rows, _samples_blob
+from tpukit.history._merge import Merged
 from tpukit.schema import RESULTS, RUNS, SAMPLES, Table
-
-# crc32 covers the other values of a row: SQLite does not notice a flipped bit inside a value, and of 3111 flips in a
-# Parquet blob 50 gave other samples without an error though its pages carry checksums (its footer has none)
-_LAYOUT = sqlite.Layout(
-    name="history",
-    application_id=int.from_bytes(b"tpuH"),
-    version=1,
-    statements=(
-        """CREATE TABLE runs(
-            run_id TEXT PRIMARY KEY NOT NULL, started TEXT NOT NULL, model TEXT, model_sha256 TEXT,
-            run TEXT NOT NULL, result TEXT NOT NULL, crc32 INTEGER NOT NULL
-        ) STRICT""",
-        """CREATE TABLE samples(
-            run_id TEXT PRIMARY KEY NOT NULL REFERENCES runs, data BLOB NOT NULL, crc32 INTEGER NOT NULL
-        ) STRICT""",
-    ),
-)
-# as bytes: text that was damaged may be no text any more
-_SELECT_RUNS = """
-    SELECT CAST(run_id AS BLOB), CAST(started AS BLOB), CAST(run AS BLOB), CAST(result AS BLOB), crc32
-    FROM runs ORDER BY started, run_id
-"""
-_SELECT_RUN = """
-    SELECT CAST(run_id AS BLOB), CAST(started AS BLOB), CAST(run AS BLOB), CAST(result AS BLOB), crc32
-    FROM runs WHERE run_id = ?
-"""
 
 _BOTH = Table(
     name="HISTORY",
@@ -50,16 +20,6 @@ _BOTH = Table(
 )
 
 _TRIAL = "trial of History.check"
-_OFFERED = 10  # newest runs that an error offers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """What an import did: runs that are new here, runs that were known, and those of them that got their samples."""
-
-    new: int
-    known: int
-    completed: int
 
 
 class History:
@@ -97,9 +57,9 @@ class History:
         StorageError where a run is stored already.
         """
         stored = _rows.stored(runs, samples, results)  # before the file is locked: others wait for the writing alone
-        with sqlite.writing(self._path, _LAYOUT) as connection:
+        with _database.writing(self._path) as database:
             for run, data in stored:
-                self._insert(connection, run, data)
+                database.insert(run, data)
 
     def amend(self, run_id: str, columns: Mapping[str, Any]) -> None:
         """Replace columns of a stored run's RESULTS; the others stay as they are.
@@ -109,33 +69,25 @@ class History:
         RESULTS lacks or that says what the run was, which RUNS has too.
         """
         new = _rows.amendment(columns)
-        with sqlite.writing(self._path, _LAYOUT) as connection:
-            known = _run_ids(connection)
-            if run_id not in known:
-                raise UnknownNameError("run", run_id, known[-_OFFERED:])
-            row = connection.execute(_SELECT_RUN, (run_id,)).fetchone()
-            run, result = map(json.loads, self._whole(row))
-            *_, amended, crc = _rows.run_values(run, result | new)
-            connection.execute("UPDATE runs SET result = ?, crc32 = ? WHERE run_id = ?", (amended, crc, run_id))
+        with _database.writing(self._path) as database:
+            database.amend(run_id, new)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per run in order of start: the columns of RUNS, then those of RESULTS that RUNS lacks.
 
         A column that a run was stored without is missing there.
         """
-        with self._reading() as connection:
-            return _records.from_records((self._record(row) for row in connection.execute(_SELECT_RUNS)), _BOTH)
+        with _database.reading(self._path) as database:
+            return _records.from_records(database.records(), _BOTH)
 
     def samples(self, run_id: str) -> pd.DataFrame:
         """Return the SAMPLES of a run.
 
         Raises UnknownNameError where there is no such run, and StorageError where it was imported without its samples.
         """
-        with self._reading() as connection:
-            known = _run_ids(connection)
-            if run_id not in known:
-                raise UnknownNameError("run", run_id, known[-_OFFERED:])
-            data = self._samples(connection, run_id)
+        with _database.reading(self._path) as database:
+            database.check_known(run_id)
+            data = database.samples(run_id)
         if not data:
             raise StorageError(f"run {run_id} was imported without its samples: import it again together with them")
         return _samples_blob.decode(data, run_id)
@@ -147,13 +99,11 @@ class History:
         is looked through (0.05 s for 200 MB) and the checksum of each run is taken (3 ms for 1000), though not those of
         its samples; then a trial run is written and deleted in one transaction.
         """
-        with sqlite.writing(self._path, _LAYOUT) as connection:
-            self._check_pages(connection, "quick_check")
-            for row in connection.execute(_SELECT_RUNS):
-                self._whole(row)
-            self._insert(connection, (_TRIAL, "", None, None, "", "", 0), (_TRIAL, b"", 0))
-            connection.execute("DELETE FROM samples WHERE run_id = ?", (_TRIAL,))
-            connection.execute("DELETE FROM runs WHERE run_id = ?", (_TRIAL,))
+        with _database.writing(self._path) as database:
+            database.check_pages("quick_check")
+            database.check_runs()
+            database.insert((_TRIAL, "", None, None, "", "", 0), (_TRIAL, b"", 0))
+            database.delete(_TRIAL)
 
     def export(self, out: Path | str, *, samples: bool = False) -> int:
         """Write `to_frame()`, or with `samples` every run's queries, and return the number of rows.
@@ -174,28 +124,18 @@ class History:
         """Take the runs that another history exported, and with the export of its samples those too; all or none.
 
         `path` is what `export` wrote, or the folder that a sweep left where history could not take its last run, which
-        has its samples in it. Runs that are here already stay as they are, except that they get the samples that they
-        lack. Columns that an older version did not have are missing.
+        has its samples in it. Runs that are here already stay as they are, except that they get the samples and the
+        energy that they lack. Columns that an older version did not have are missing.
 
-        Raises StorageError where a run that is here has other values in the file or a file cannot be read, ConfigError
-        for a file that is no export, and SchemaError for one that a newer tpukit wrote or that is damaged.
+        Raises StorageError where a run that is here was another in the file, by its RUNS or its samples, or a file
+        cannot be read, ConfigError for a file that is no export, and SchemaError for one that a newer tpukit wrote,
+        that is damaged, or that holds what no run has.
         """
-        imported = _import.read(Path(path), None if samples is None else Path(samples), _BOTH)
+        path = Path(path)
+        imported = _import.read(path, None if samples is None else Path(samples), _BOTH)
         given = _rows.imported(imported.runs, imported.samples, imported.results)
-        with sqlite.writing(self._path, _LAYOUT) as connection:
-            here = {record["run_id"]: record for record in map(self._record, connection.execute(_SELECT_RUNS))}
-            new = [row for row in given if row[0][0] not in here]
-            for run, data in new:
-                self._insert(connection, run, data)
-            known = [row for row in given if row[0][0] in here]
-            for run, _ in known:
-                self._check_same(run, here[run[0]], path)
-            completed = [data for _, data in known if data[1] and not self._samples(connection, data[0])]
-            connection.executemany(
-                "UPDATE samples SET data = ?, crc32 = ? WHERE run_id = ?",
-                [(data, crc, run_id) for run_id, data, crc in completed],
-            )
-        return Merged(new=len(new), known=len(known), completed=len(completed))
+        with _database.writing(self._path) as database:
+            return _merge.merge(database, given, path)
 
     def find(self, reference: str) -> list[str]:
         """Return the ids of the runs that `reference` means, in order of start.
@@ -211,91 +151,28 @@ class History:
     def compare(self, base: str, new: str, *, margin: float = 0.02, level: float = 0.95) -> pd.DataFrame:
         """Return COMPARISON: for each cell that both sets of runs have, whether it became slower or faster.
 
-        Both are what `find` takes. The unit is the run. Runs measured in turn (base, new, base, new, …) are compared in
-        pairs, by the signed-rank test, from 6 pairs on; others as two sets, by the Mann-Whitney test. A cell is *same*
-        where the whole interval (of `level`) of the ratio lies within `margin` to either side of 1. Else it is *slower*
-        or *faster* where the ratio lies beyond the margin and its interval beyond 1, for sets measured apart beyond the
-        margin too, because the machine itself changes by that much in between. Where neither holds it is *cannot tell*,
-        with what would do.
+        Both are what `find` takes. The unit is the run. Runs measured in turn (base, new, new, base, …), each side
+        first in every other pair and no more than 10 minutes between the two, are compared in pairs, by the signed-rank
+        test, from 6 pairs on; others as two sets, by the Mann-Whitney test. A cell is *same* where the whole interval
+        (of `level`) of the ratio lies within `margin` to either side of 1. Else it is *slower* or *faster* where the
+        ratio lies beyond the margin and its interval beyond 1; for sets measured apart beyond the margin or 2 %,
+        whichever is more, because the machine itself changes by so much in between. The p values of several cells are
+        corrected (Holm 1979), so that a comparison of which no cell changed calls one different in 1 - level of cases
+        at most. Where neither holds it is *cannot tell*, with what would do.
 
-        Only VALID runs count. A cell is the same model, device, settings, data and machine; versions, revision,
-        governor and run length may differ, and are told. A cell that one side lacks is a row without a ratio.
+        Only VALID runs count; but where all runs of one side are over their latency bound and none of the other is,
+        they are slower. A cell is the same model, device, settings, data and processor, and in server the same seed;
+        versions, revision, host, governor and run length may differ, and are told. A cell that one side lacks is a row
+        without a ratio.
 
         Raises IncomparableRunsError, which names the fields that differ, where no cell is common to both, what `find`
         raises, and ConfigError for a run that is on both sides, a margin below 0 or a level outside (0, 1).
         """
-        if not margin >= 0:
-            raise ConfigError(f"margin is {margin}: expected a share from 0 up, such as 0.02")
-        if not 0 < level < 1:
-            raise ConfigError(f"level is {level}: expected a share between 0 and 1, such as 0.95")
-        runs = self.to_frame()
-        sides = [runs[runs["run_id"].isin(_lookup.find(reference, runs))] for reference in (base, new)]
-        if twice := sorted(set(sides[0]["run_id"]) & set(sides[1]["run_id"])):
-            raise ConfigError(f"{base} and {new} are both run {twice[0]}: name runs that are on one side only")
-        return _comparison.compare(
-            _comparison.Sides(base_name=base, new_name=new, base=sides[0], new=sides[1]), margin=margin, level=level
-        )
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with sqlite.reading(self._path, _LAYOUT) as connection:
-            self._check_pages(connection, "quick_check(runs)")  # 2 ms for 1000 runs
-            yield connection
-
-    def _check_pages(self, connection: sqlite3.Connection, pragma: str) -> None:
-        """Look for damage that checksums of rows cannot show: a flipped bit in a page's header drops whole rows."""
-        found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
-        if found != "ok":
-            raise CorruptEntryError(f"{self._path} is damaged ({found.splitlines()[-1]}): {sqlite.RESCUE}")
-
-    def _insert(self, connection: sqlite3.Connection, run: Values, data: Values) -> None:
-        try:
-            connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", run)
-        except sqlite3.IntegrityError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-                raise
-            raise StorageError(f"run {run[0]} is stored in {self._path} already: append each run once") from error
-        connection.execute("INSERT INTO samples VALUES (?, ?, ?)", data)
-
-    def _check_same(self, run: Values, here: Mapping[str, Any], path: Path | str) -> None:
-        given = {**json.loads(run[5]), **json.loads(run[4])}
-        if other := [name for name in _BOTH.names if given.get(name) != here.get(name)]:
-            raise StorageError(
-                f"run {run[0]} of {path} is stored in {self._path} with another {', '.join(other)}: leave it "
-                "out of the file"
-            )
-
-    def _record(self, row: Values) -> dict[str, Any]:
-        run, result = self._whole(row)
-        return {**json.loads(result), **json.loads(run)}
-
-    def _whole(self, row: Values) -> tuple[bytes, bytes]:
-        *parts, crc = row
-        run_id, _, run, result = parts
-        if not _rows.is_whole(parts, crc):
-            raise self._damaged(run_id or b"")
-        return run, result
-
-    def _samples(self, connection: sqlite3.Connection, run_id: str) -> bytes:
-        """Return what `_samples_blob.encode` made of them; nothing for a run that was imported without."""
-        row = connection.execute("SELECT data, crc32 FROM samples WHERE run_id = ?", (run_id,)).fetchone()
-        if row is None or not _rows.is_whole((run_id.encode(), row[0]), row[1]):
-            raise self._damaged(run_id.encode())
-        return bytes(row[0])
+        limits = _comparison.limits(margin=margin, level=level)
+        return _comparison.compare(_comparison.sides(base, new, self.to_frame()), limits)
 
     def _all_samples(self) -> Generator[pd.DataFrame]:
-        with self._reading() as connection:
-            for run_id in _run_ids(connection):
-                if data := self._samples(connection, run_id):
+        with _database.reading(self._path) as database:
+            for run_id in database.run_ids():
+                if data := database.samples(run_id):
                     yield _samples_blob.decode(data, run_id)
-
-    def _damaged(self, run_id: bytes) -> CorruptEntryError:
-        return CorruptEntryError(
-            f"run {paths.printable(_rows.text(run_id))} in {self._path} is damaged: restore the file, or delete this "
-            f'run by sqlite3 {shlex.quote(str(self._path.absolute()))} "{_rows.deletion(run_id)}"'
-        )
-
-
-def _run_ids(connection: sqlite3.Connection) -> list[str]:
-    rows = connection.execute("SELECT CAST(run_id AS BLOB) FROM runs ORDER BY started, run_id")
-    return [_rows.text(row[0]) for row in rows]

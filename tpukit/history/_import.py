@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from tpukit import paths, schema
 from tpukit.errors import ConfigError, SchemaError, StorageError
 from tpukit.history import _export
+from tpukit.history._imported import check
 from tpukit.schema import RESULTS, RUNS, SAMPLES, Table
 
-#: What a sweep leaves in a folder where history could not take its last run.
-RESCUED = {"run": "run.parquet", "samples": "samples.parquet", "result": "result.parquet"}
+#: What a sweep leaves in a folder where history could not take its last run: its RUNS, its SAMPLES, its RESULTS.
+RESCUED = ("run.parquet", "samples.parquet", "result.parquet")
 
 Columns: TypeAlias = Mapping[str, Any]
 
@@ -41,8 +42,12 @@ def read(path: Path, samples: Path | None, both: Table) -> Imported:
     Raises ConfigError for what is no export, SchemaError for one that is not whole or newer than this version, and
     StorageError where it cannot be read.
     """
-    if path.is_dir():
-        return _read_rescued(path, samples)
+    found = _read_rescued(path, samples) if path.is_dir() else _read_export(path, samples, both)
+    check(found.runs, found.results, path)
+    return found
+
+
+def _read_export(path: Path, samples: Path | None, both: Table) -> Imported:
     columns = _read_columns(path, both, "runs")
     return Imported(
         runs=_table({name: columns[name] for name in RUNS.names if name in columns}, RUNS, path),
@@ -54,13 +59,14 @@ def read(path: Path, samples: Path | None, both: Table) -> Imported:
 def _read_rescued(folder: Path, samples: Path | None) -> Imported:
     if samples is not None:
         raise ConfigError(f"{folder} brings its own samples: leave {samples} out")
-    for name in RESCUED.values():
+    for name in RESCUED:
         if not (folder / name).is_file():
             raise ConfigError(f"folder {folder} holds no {name}: name an export, or a folder that bench left behind")
+    run, queries, result = (folder / name for name in RESCUED)
     return Imported(
-        runs=_read_table(folder / RESCUED["run"], RUNS, "a run"),
-        samples=_read_table(folder / RESCUED["samples"], SAMPLES, "samples"),
-        results=_read_table(folder / RESCUED["result"], RESULTS, "a result"),
+        runs=_read_table(run, RUNS, "a run"),
+        samples=_read_table(queries, SAMPLES, "samples"),
+        results=_read_table(result, RESULTS, "a result"),
     )
 
 
@@ -95,21 +101,44 @@ def _check_names(names: list[str], path: Path, table: Table, what: str) -> None:
 
 def _table(columns: Columns, table: Table, path: Path) -> pd.DataFrame:
     try:
+        _check_stamps(columns, table)
         return schema.frame(columns, table)
-    except SchemaError as error:
-        raise SchemaError(f"{path} cannot be imported: {error}") from error
+    except (SchemaError, OverflowError) as error:
+        raise SchemaError(f"{path} cannot be imported: {_line(error)}") from error
+
+
+def _check_stamps(columns: Columns, table: Table) -> None:
+    """Refuse numbers, which pandas would take for time since 1970, in a unit of its own."""
+    for column in table.columns:
+        if column.dtype.startswith("datetime") and any(map(_is_number, columns.get(column.name, ()))):
+            raise SchemaError(f"column {column.name} holds a number: expected a stamp such as 2026-01-02T03:04:05Z")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and value == value  # noqa: PLR0124 NaN is a missing stamp
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    # what is no Parquet and what is no CSV are both a ValueError to Arrow, and so are bad JSON and bad UTF-8
-    except ValueError as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SchemaError(f"{path} is not what its name says, or is damaged: {why}; export it again") from error
+    # what is no Parquet and what is no CSV are both a ValueError to Arrow, and so are bad JSON and bad UTF-8; what else
+    # a flipped bit of a Parquet file leads to is an ArrowException, or an OSError without a number
+    except (ValueError, OverflowError, RecursionError, pa.ArrowException) as error:
+        raise _damaged(path, error) from error
     except OSError as error:
+        if error.errno is None:
+            raise _damaged(path, error) from error
         raise StorageError(f"cannot read {path}: {paths.reason(error)}") from error
+
+
+def _damaged(path: Path, error: Exception) -> SchemaError:
+    return SchemaError(f"{path} is not what its name says, or is damaged: {_line(error)}; export it again")
+
+
+def _line(error: Exception) -> str:
+    said = str(error).strip().splitlines()
+    return paths.printable(said[0]) if said else type(error).__name__
 
 
 def _read_parquet(path: Path, table: Table) -> Columns:

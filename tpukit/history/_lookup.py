@@ -12,14 +12,7 @@ _OFFERED = 10
 
 
 def find(reference: str, runs: pd.DataFrame) -> list[str]:
-    """Return the ids of the runs that `reference` means, in order of start; `runs` has the columns of RUNS, in that
-    order.
-
-    Tried in this order: a run's id; `latest` or `latest~N`, the newest run or the Nth before it; a name, which means
-    all runs of that name; a model's name, which means its newest run, or, where that has a name, all of this model's
-    runs of that name; the beginning of one run's id, at least 8 characters.
-
-    Raises UnknownNameError where it means none, and ConfigError where it is the beginning of several.
+    """Return what `History.find` does, of `runs` in order of start with the columns of RUNS.
 
     >>> from tpukit import schema
     >>> rows = [{"run_id": "r1", "name": "before", "model": "a"}, {"run_id": "r2", "name": "before", "model": "a"}]

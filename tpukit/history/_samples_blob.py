@@ -71,7 +71,8 @@ def _check_latency(samples: pd.DataFrame) -> None:
 
 
 def _nanoseconds(samples: pd.DataFrame, name: str) -> pa.Array:
-    nanoseconds = np.rint(samples[f"{name}_s"].to_numpy() * 1e9)
+    with np.errstate(over="ignore"):  # said below
+        nanoseconds = np.rint(samples[f"{name}_s"].to_numpy() * 1e9)
     missing = np.isnan(nanoseconds)
     if (np.abs(nanoseconds[~missing]) >= _NS_LIMIT).any():
         raise SchemaError(f"column {name}_s of a SAMPLES table is infinite or beyond 292 years: leave it missing")

@@ -259,6 +259,9 @@ COMPARISON = Table(
         _number("ratio_lo", "its interval, from; missing where so few runs allow none"),
         _number("ratio_hi", "the same, to"),
         _number("p", "two-sided p value of the rank test for a ratio of 1"),
+        _number(
+            "p_holm", "the same, corrected by Holm for the number of cells; missing where so few runs tell nothing"
+        ),
         _text(
             "design", "which runs were compared with which: in pairs measured in turn, or as two sets measured apart"
         ),

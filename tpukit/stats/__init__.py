@@ -10,6 +10,7 @@ intervals come from the binomial distribution, trends from Kendall's rank correl
 | `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
 | `paired_change(base, new)`, `unpaired_change(base, new)` | a `Change` between two sets of runs, by rank tests |
 | `verdict(change, margin=…)`, `min_pairs()` | what a change is called, and how many pairs that takes |
+| `holm(p)` | p values of several tests, corrected for being several |
 | `min_queries(over, percentile)`, `allowed_over(n, percentile)` | LoadGen's early stopping |
 """
 
@@ -19,6 +20,7 @@ from tpukit.stats._comparison import (
     SAME,
     SLOWER,
     Change,
+    holm,
     min_pairs,
     paired_change,
     unpaired_change,
@@ -49,6 +51,7 @@ __all__ = [
     "Estimate",
     "allowed_over",
     "drift",
+    "holm",
     "min_pairs",
     "min_queries",
     "modes",

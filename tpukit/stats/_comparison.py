@@ -18,6 +18,8 @@ FASTER, SLOWER, SAME, CANNOT_TELL = "faster", "slower", "same", "cannot tell"
 
 # runs in all; beyond, where the exact distribution would take seconds, a normal one errs by 0.003 in p
 _EXACT_MAX_N = 60
+# 2 of 64 is 0.03125 on either side of a level, whatever the sums' last digits
+_SAME_P = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ def paired_change(base: Array, new: Array, *, level: float = 0.95) -> Change:
     The ratio is the Hodges-Lehmann estimate of the logarithms' difference, the median of their Walsh averages, its
     interval holds those that Wilcoxon's signed-rank test does not reject, and p is that test's with zeros and ties as
     they are (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3rd ed., sections 3.1 to 3.3). What
-    drifts slowly is alike in both runs of a pair, and cancels. Raises ValueError for shapes that differ, and for times
+    is alike in both runs of a pair cancels. What changes within a pair does so over several pairs only where the
+    sides take turns in being first: the caller sees to that. Raises ValueError for shapes that differ, and for times
     that are not above 0.
 
     >>> base = np.array([1.0, 1.2, 1.1, 1.3, 1.0, 1.4])
@@ -81,16 +84,34 @@ def unpaired_change(base: Array, new: Array, *, level: float = 0.95) -> Change:
     )
 
 
-def verdict(change: Change, *, margin: float, drift: float = 0.0) -> str:
+def holm(p: Array) -> Array:
+    """Return p values, shape (m,), corrected for being m: where no cell changed, one is at most 0.05 in 5 % of cases.
+
+    The least is taken m times, the next m - 1 times, and so on, none is less than the one before it and none above 1,
+    whatever the tests have to do with each other (Holm 1979, A simple sequentially rejective multiple test procedure,
+    Scandinavian Journal of Statistics 6). NaN, of a test that was not made, stays so and does not count.
+
+    >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).tolist()
+    [0.03, 0.06, nan, 0.06]
+    """
+    corrected = np.full(len(p), np.nan)
+    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]
+    times = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * times), 1.0)
+    return corrected
+
+
+def verdict(change: Change, *, margin: float, drift: float = 0.0, level: float = 0.95) -> str:
     """Return what a change is called.
 
     `margin` is the least that matters, as 0.02: the change is *same* where the whole interval lies within a factor of
     1 + margin to either side, be there a difference or not, since 0.3 % beyond doubt is no regression. Else it is
-    *slower* or *faster* where the ratio is beyond that factor, and its interval wholly beyond a factor of 1 + `drift`,
-    which is what the machine may have changed by itself between the two sets. What is neither shown to matter nor shown
-    not to is *cannot tell*. Raises ValueError where margin or drift is negative.
+    *slower* or *faster* where p, which may be corrected by `holm`, is at most 1 - level, the ratio is beyond that
+    factor, and its interval wholly beyond a factor of 1 + `drift`, which is what the machine may have changed by itself
+    between the two sets. What is neither shown to matter nor shown not to is *cannot tell*. Raises ValueError where
+    margin or drift is negative.
 
-    >>> [verdict(Change(ratio=1.05, lo=lo, hi=1.09, p=0.04), margin=0.02) for lo in (1.01, 0.99)]
+    >>> [verdict(Change(ratio=1.05, lo=1.01, hi=1.09, p=p), margin=0.02) for p in (0.04, 0.08)]
     ['slower', 'cannot tell']
     >>> verdict(Change(ratio=1.003, lo=1.002, hi=1.004, p=0.01), margin=0.02)
     'same'
@@ -99,6 +120,8 @@ def verdict(change: Change, *, margin: float, drift: float = 0.0) -> str:
         raise ValueError(f"margin and drift are 0 or more, got {margin} and {drift}")
     if 1 / (1 + margin) <= change.lo and change.hi <= 1 + margin:
         return SAME
+    if not change.p <= 1 - level + _SAME_P:
+        return CANNOT_TELL
     if change.lo > 1 + drift and change.ratio > 1 + margin:
         return SLOWER
     return FASTER if change.hi < 1 / (1 + drift) and change.ratio < 1 / (1 + margin) else CANNOT_TELL
@@ -172,5 +195,4 @@ def _two_sided(null: Array, found: int) -> float:
 
 def _beyond(null: Array, level: float) -> int:
     """Return how many of the least values of a symmetric statistic, 0 upwards, the test rejects on one side."""
-    # 1e-12: 2 of 64 is 0.03125 on either side of a level, whatever the sums' last digits
-    return int(np.searchsorted(np.cumsum(null), (1 - level) / 2 + 1e-12, side="right"))
+    return int(np.searchsorted(np.cumsum(null), (1 - level) / 2 + _SAME_P, side="right"))

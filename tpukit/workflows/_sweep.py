@@ -12,7 +12,7 @@ import pandas as pd
 
 from tpukit import paths, schema
 from tpukit.errors import StorageError, TpukitError
-from tpukit.history import History
+from tpukit.history import RESCUED, History
 from tpukit.inference import INVALID, SCENARIOS, BenchmarkResult, Cancel, benchmark
 from tpukit.interrupts import interruptible
 from tpukit.workflows._cells import Cell, Known
@@ -203,8 +203,8 @@ def _rescue(outcome: BenchmarkResult, summary: pd.DataFrame) -> str:
     """Put a run that history could not take beside the temporary files, and say where."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="tpukit-"))
-        for name, table in (("run", outcome.run), ("samples", outcome.samples), ("result", summary)):
-            table.to_parquet(folder / f"{name}.parquet")
+        for name, table in zip(RESCUED, (outcome.run, outcome.samples, summary), strict=True):
+            table.to_parquet(folder / name)
     except OSError as error:
         return f"nor could the last run be put into the temporary folder ({paths.reason(error)})"
     return f"the last run lies in {folder}"
