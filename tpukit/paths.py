@@ -1,7 +1,11 @@
 """Where things lie: bundled data, the user's state, and files that only their owner may read."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -62,6 +66,26 @@ def make_private_file(path: Path) -> None:
             raise StorageError(f"cannot write {path}: Is a directory") from error
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot write {printable(path)}: {reason(error)}") from error
+
+
+@contextmanager
+def replacing(out: Path) -> Iterator[BinaryIO]:
+    """Yield a private file beside `out` that takes its place on leaving without an error, and is removed otherwise."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except StorageError:
+        raise  # what was to be written could not be read
+    except OSError as error:
+        raise StorageError(f"cannot write {printable(out)}: {reason(error)}; name a file elsewhere") from error
 
 
 def printable(path: str | Path) -> str:

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.sensors._tree import monitor, package, processor, write
+from tpukit.errors import ConfigError
 from tpukit.sensors import Sensors, _files, find
 from tpukit.sensors._heat import throttled
 
+NOTHING = "none: no power monitor, and no sensor of what the cpu takes"
 ROOT_ONLY = "energy_uj is readable by root alone: run as root, or `sudo chmod a+r "
 
 
@@ -21,7 +23,7 @@ def energy(sensors: Sensors) -> tuple[int, ...]:
 def test_a_bare_virtual_machine_has_none_and_says_so(tmp_path: Path) -> None:
     sensors = find(tmp_path)
     assert (sensors.energy, sensors.temperature, sensors.throttle) == (None, None, None)
-    assert sensors.energy_source == "none: no hwmon, powercap or NVML sensor of power"
+    assert sensors.energy_source == NOTHING
     assert sensors.temperature_source == "none: no thermal zone or hwmon sensor of a processor"
 
 
@@ -48,12 +50,12 @@ def test_rapl_that_root_alone_reads_is_no_source(tmp_path: Path, monkeypatch: py
 def test_a_better_source_that_is_refused_is_named_beside_the_one_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, package(0, 100) | monitor(0, name="power_meter", power1_average=81_000_000))
+    write(tmp_path, package(0, 100) | monitor(0, name="fam15h_power", power1_input=81_000_000))
     refuse(monkeypatch, "intel-rapl:0/energy_uj")
     sensors = find(tmp_path)
     assert energy(sensors) == (81_000_000,)
     assert sensors.energy_source.startswith(
-        "hwmon: power_meter hwmon0 power1 (that sensor alone; read between queries); not "
+        "hwmon: fam15h_power hwmon0 power1 (processor alone, no accelerator on USB or PCIe; read between queries); not "
     )
     assert ROOT_ONLY in sensors.energy_source
 
@@ -77,6 +79,19 @@ def test_a_better_source_that_is_refused_is_named_beside_the_one_taken(
             (20, 30),
             "amd_energy hwmon0 energy2 Esocket0 + energy3 Esocket1",
         ),
+        (
+            # another Jetson, without a rail of the whole supply
+            monitor(1, name="ina3221", in1_input=5000, curr1_input=400, in1_label="GPU")
+            | monitor(1, in2_input=5000, curr2_input=900, in2_label="CPU"),
+            (4_500_000,),
+            "ina3221 hwmon1 in2 CPU × curr2",
+        ),
+        (
+            monitor(2, name="zenergy", energy1_input=1, energy1_label="Ecore000", energy17_input=4)
+            | monitor(2, energy17_label="Esocket0"),
+            (4,),
+            "zenergy hwmon2 energy17 Esocket0 (processor alone",
+        ),
         (monitor(0, name="fam15h_power", power1_input=9), (9,), "fam15h_power hwmon0 power1"),
         (monitor(10, name="ina226", power1_input=1) | monitor(9, name="ina219", power1_input=2), (2,), "ina219 hwmon9"),
     ],
@@ -89,16 +104,59 @@ def test_a_chip_of_hwmon_is_read_in_micro_units(
     assert source in sensors.energy_source
 
 
-def test_a_power_monitor_goes_before_rapl_and_rapl_before_other_sensors(tmp_path: Path) -> None:
-    write(tmp_path, package(0, 100) | monitor(0, name="power_meter", power1_average=5))
+def test_a_power_monitor_goes_before_rapl_and_rapl_before_drivers_of_the_processor(tmp_path: Path) -> None:
+    write(tmp_path, package(0, 100) | monitor(0, name="amd_energy", energy1_input=5))
     assert find(tmp_path).energy_source.startswith("rapl: package-0")
     write(tmp_path, monitor(1, name="ina219", power1_input=6))
     assert energy(find(tmp_path)) == (6,)
 
 
-@pytest.mark.parametrize("name", ["BAT0", "AC", "ADP1", "ucsi_source_psy_USBC000:001", "hidpp_battery_0"])
-def test_what_charges_is_not_what_the_machine_takes(name: str, tmp_path: Path) -> None:
-    assert find(write(tmp_path, monitor(0, name=name, power1_input=5))).energy is None
+@pytest.mark.parametrize("device", ["cpu", "gpu", "apex_0"])
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("BAT0", {"in0_input": 12_000, "curr1_input": 800}),
+        ("sbs_5_000b", {"power1_input": 5}),
+        ("ucsi_source_psy_USBC000:001", {"in0_input": 5000, "curr1_input": 500}),
+        ("corsairpsu", {"power1_input": 5, "power2_input": 3}),
+        ("power_meter", {"power1_average": 5}),
+        ("i915", {"energy1_input": 5}),
+    ],
+)
+def test_what_feeds_something_else_is_named_and_not_taken(
+    device: str, name: str, files: dict[str, object], tmp_path: Path
+) -> None:
+    write(tmp_path, monitor(0, name=name, **files) | monitor(1, name="nvme", temp1_input=40_000))
+    sensors = find(tmp_path, device=device)
+    assert sensors.energy is None
+    assert sensors.energy_source == (
+        f"none: no power monitor, and no sensor of what the {device} takes; "
+        f"seen and not taken, for it is not the {device} that they measure: {name} hwmon0"
+    )
+
+
+def test_a_graphics_card_is_taken_where_it_is_asked_for_alone(tmp_path: Path) -> None:
+    write(tmp_path, monitor(4, name="amdgpu", power1_average=31_000_000))
+    for device in ("cpu", "apex_0"):
+        assert find(tmp_path, device=device).energy_source.endswith("that they measure: amdgpu hwmon4")
+    write(tmp_path, package(0, 100) | monitor(5, name="zenergy", energy1_input=7, energy1_label="Esocket0"))
+    sensors = find(tmp_path, device="gpu")
+    assert energy(sensors) == (31_000_000,)
+    assert sensors.energy_source == "hwmon: amdgpu hwmon4 power1 (graphics card alone; read between queries)"
+    assert energy(find(tmp_path)) == (100,)
+
+
+def test_what_feeds_an_accelerator_is_told_by_a_monitor_alone(tmp_path: Path) -> None:
+    write(tmp_path, package(0, 100) | monitor(5, name="zenergy", energy1_input=7, energy1_label="Esocket0"))
+    assert find(tmp_path, device="apex_0").energy is None
+    write(tmp_path, monitor(1, name="ina226", power1_input=6))
+    assert energy(find(tmp_path, device="apex_0")) == (6,)
+
+
+@pytest.mark.parametrize("device", ["tpu", "apex", "cpu0", ""])
+def test_a_device_without_sensors_of_its_own_is_refused(device: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"sensors of device '{device}' are not known: expected cpu, gpu, or a PCIe"):
+        find(tmp_path, device=device)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +193,12 @@ def test_a_chip_of_hwmon_tells_temperature_where_no_zone_does(tmp_path: Path) ->
 def test_an_edge_tpu_tells_its_own_temperature(tmp_path: Path) -> None:
     zone = {"class/thermal/thermal_zone0/type": "cpu-thermal", "class/thermal/thermal_zone0/temp": 40000}
     write(tmp_path, zone | {"class/apex/apex_1/temp": 61050})
-    sensors = find(tmp_path, edge_tpu="apex_1")
+    sensors = find(tmp_path, device="apex_1")
     assert sensors.temperature
     assert (sensors.temperature.read(), sensors.temperature_source) == (61.05, "apex: apex_1")
-    assert find(tmp_path, edge_tpu="apex_0").temperature_source.startswith("none: ")
+    assert find(tmp_path, device="apex_0").temperature_source.startswith("none: ")
     assert find(tmp_path).temperature_source == "thermal zone: cpu-thermal"
+    assert find(tmp_path, device="gpu").temperature_source == "none: the temperature of graphics cards is not read"
 
 
 def test_one_event_is_counted_once_however_many_processors_saw_it(tmp_path: Path) -> None:
@@ -178,20 +237,24 @@ def cards(*names: str | bytes, error: str = "") -> SimpleNamespace:
     )
 
 
-def test_graphics_cards_are_summed_and_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nvidias_cards_are_summed_where_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", cards("A", b"B"))
-    sensors = find(tmp_path)
+    write(tmp_path, monitor(0, name="amdgpu", power1_average=5))
+    sensors = find(tmp_path, device="gpu")
     assert energy(sensors) == (100_000, 200_000)
     assert sensors.energy_source == "nvml: A + B (graphics card alone)"
+    assert find(tmp_path).energy is None
     write(tmp_path, package(0, 7))
     assert energy(find(tmp_path)) == (7,)
+    assert energy(find(tmp_path, device="gpu")) == (100_000, 200_000)
 
 
 def test_a_card_or_a_driver_that_refuses_is_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", cards("A", error="Not Supported"))
-    assert find(tmp_path).energy_source == "none: NVML: Not Supported"
+    assert find(tmp_path, device="gpu").energy_source == "none: NVML: Not Supported"
+    assert find(tmp_path).energy_source == NOTHING
     monkeypatch.setitem(sys.modules, "pynvml", cards())
-    assert find(tmp_path).energy_source == "none: no hwmon, powercap or NVML sensor of power"
+    assert find(tmp_path, device="gpu").energy_source == NOTHING.replace("cpu", "gpu")
 
 
 def test_a_card_that_is_lost_in_the_run_is_an_error_of_the_system(
@@ -199,7 +262,7 @@ def test_a_card_that_is_lost_in_the_run_is_an_error_of_the_system(
 ) -> None:
     library = cards("A")
     monkeypatch.setitem(sys.modules, "pynvml", library)
-    sensors = find(tmp_path)
+    sensors = find(tmp_path, device="gpu")
 
     def lost(index: int) -> int:
         raise library.NVMLError("GPU is lost")

@@ -104,7 +104,7 @@ def test_a_slow_meter_cannot_tell_a_short_run() -> None:
 )
 def test_a_run_outside_says_both_spans_and_which_hour_would_fit(start: int, hint: str) -> None:
     reason = meter(*steady()).energy(ZERO + start + 10 * S, ZERO + start + 20 * S).reason
-    assert "the meter covers 2026-11-23 10:00:00 to 10:00:59 UTC, the run " in reason
+    assert "the meter covers 2026-11-23 10:00:00 to 10:00:59 UTC, not " in reason
     assert hint in reason
 
 
@@ -117,7 +117,7 @@ def test_no_hour_is_offered_where_none_would_fit(start: int) -> None:
 
 def test_a_run_of_another_day_says_the_day() -> None:
     reason = meter(*steady()).energy(ZERO + 20 * HOUR, ZERO + 20 * HOUR + S).reason
-    assert reason.endswith("the run 2026-11-24 06:00:00 to 06:00:01")
+    assert reason.endswith("UTC, not 2026-11-24 06:00:00 to 06:00:01")
 
 
 @pytest.mark.parametrize(("times", "watts"), [([1], [1.0]), ([], []), ([1, 2], [1.0]), ([[1, 2]], [[1.0, 2.0]])])

@@ -27,16 +27,17 @@ MISSING = {
 
 
 class Machine:
-    """A tree whose package takes `idle_w` while the clock sleeps and `busy_w` while `work` lets time pass."""
+    """A tree whose package takes `idle` watts, 3 W, while the clock sleeps, and others while `work` lets time pass."""
 
     def __init__(self, root: Path, clock: ManualClock, *, range_uj: int = 10**9, start_uj: int = 0) -> None:
         self.root, self.clock, self.range_uj, self.uj = root, clock, range_uj, start_uj
         self.files: Callable[[], dict[str, object]] = self.rapl
+        self.idle: Callable[[float], float] = lambda now: 3.0
         sleep = clock.sleep
 
         def slept(seconds: float) -> None:
             sleep(seconds)
-            self.take(3.0, seconds)
+            self.take(self.idle(clock.now()), seconds)
 
         clock.sleep = slept  # type: ignore[method-assign]
         self.take(3.0, 0)
@@ -70,7 +71,7 @@ def recorder_of(machine: Machine) -> Recorder:
 
 def test_energy_is_told_raw_and_less_what_rest_takes_across_a_wrap(machine: Machine) -> None:
     recorder = recorder_of(machine)
-    recorder.rest()
+    recorder.rest(2.0)
     recorder.before()
     machine.work(recorder)
     recorder.after()
@@ -89,7 +90,7 @@ def test_a_power_sensor_is_integrated_between_queries(machine: Machine, tmp_path
     machine.root = tmp_path / "board"
     machine.take(3.0, 0)
     recorder = recorder_of(machine)
-    recorder.rest()
+    recorder.rest(2.0)
     machine.take(8.0, 0)
     recorder.before()
     machine.work(recorder)
@@ -101,9 +102,50 @@ def test_a_power_sensor_is_integrated_between_queries(machine: Machine, tmp_path
     assert "ina219" in found["energy_source"]
 
 
+def test_what_is_taken_between_two_readings_is_found_by_observing_alone(
+    machine: Machine, tmp_path: Path, clock: ManualClock
+) -> None:
+    machine.files, machine.root = machine.gauge, tmp_path / "board"
+    machine.take(2.0, 0)
+    recorder = recorder_of(machine)
+    recorder.before()
+    for watts, seconds in ((2.0, 3.0), (20.0, 4.0), (2.0, 3.0)):
+        machine.work(recorder, seconds=seconds, watts=watts)
+    recorder.after()
+    # each step of power lies somewhere in a quarter of a second
+    assert recorder.columns()["energy_j"] == pytest.approx(2 * 6 + 20 * 4, abs=2 * 18 * 0.25)
+
+
+def test_a_counter_that_wraps_twice_is_followed_by_observing_alone(tmp_path: Path, clock: ManualClock) -> None:
+    machine = Machine(tmp_path, clock, range_uj=300 * 10**6)
+    recorder = recorder_of(machine)
+    recorder.before()
+    machine.work(recorder, watts=80.0)
+    recorder.after()
+    assert recorder.columns()["energy_j"] == pytest.approx(800)
+    blind = recorder_of(machine)
+    blind.before()
+    clock.advance(10.0)
+    machine.take(80.0, 10.0)
+    blind.after()
+    assert "could wrap the counter twice" in blind.columns()["energy_source"]
+
+
+def test_rest_lasts_as_long_as_it_is_told_and_is_read_all_the_while(tmp_path: Path, clock: ManualClock) -> None:
+    machine = Machine(tmp_path, clock)
+    machine.idle = lambda now: 6.0 if now <= 0.5 else 2.0
+    recorder = recorder_of(machine)
+    recorder.rest(2.0)
+    assert clock.now() == pytest.approx(2.0)
+    recorder.before()
+    machine.work(recorder)
+    recorder.after()
+    assert recorder.columns()["idle_power_w"] == pytest.approx((6 * 0.5 + 2 * 1.5) / 2)
+
+
 def test_without_sensors_nothing_is_read_nor_waited_for(tmp_path: Path, clock: ManualClock) -> None:
     recorder = Recorder(find(tmp_path), clock=clock)
-    recorder.rest()
+    recorder.rest(2.0)
     recorder.before()
     recorder.observe()
     recorder.after()
@@ -129,7 +171,7 @@ def test_a_run_without_rest_has_no_net_energy_and_says_so(machine: Machine) -> N
 
 def test_rest_that_takes_more_than_the_run_is_said(machine: Machine) -> None:
     recorder = recorder_of(machine)
-    recorder.rest()
+    recorder.rest(2.0)
     recorder.before()
     machine.work(recorder, watts=1.0)
     recorder.after()
@@ -142,7 +184,7 @@ def test_a_sensor_that_vanishes_costs_its_numbers_and_not_the_run(machine: Machi
         machine.root, {"class/thermal/thermal_zone0/type": "cpu-thermal", "class/thermal/thermal_zone0/temp": 41000}
     )
     recorder = recorder_of(machine)
-    recorder.rest()
+    recorder.rest(2.0)
     recorder.before()
     machine.work(recorder, seconds=2)
     (zone / "class/thermal/thermal_zone0/temp").unlink()
@@ -212,7 +254,7 @@ def test_the_run_after_a_failing_rest_is_measured(machine: Machine) -> None:
     kept = counter.read_text()
     files, machine.files = machine.files, dict
     counter.unlink()
-    recorder.rest()
+    recorder.rest(2.0)
     counter.write_text(kept)
     machine.files = files
     recorder.before()

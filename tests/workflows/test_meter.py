@@ -5,6 +5,7 @@ import math
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,20 @@ IDLE_W, BUSY_W = 2.0, 5.0
 Store = Callable[..., None]
 
 
+def keep(history: History, run_id: str, at_s: float, **result: Any) -> None:
+    """Store a run that started `at_s` after ten and was steady from 1 s later for 20 s."""
+    runs, samples, results = frames(run_id)
+    started = ZERO + pd.Timedelta(seconds=at_s)
+    stamps = {"started": started, "steady_started": started + pd.Timedelta(seconds=1)}
+    results_of = {"steady_s": 20.0, "load_s": 0.5, "first_s": 0.1, "warmup_s": 0.4} | result
+    record = {str(name): value for name, value in runs.iloc[0].items()} | stamps
+    summary = {str(name): value for name, value in results.iloc[0].items()} | results_of
+    history.append(schema.frame([record], schema.RUNS), samples, schema.frame([summary], schema.RESULTS))
+
+
 @pytest.fixture
 def store(history: History) -> Store:
-    """Return a function that stores a run that started `at_s` after ten and was steady from 1 s later for 20 s."""
-
-    def keep(run_id: str, at_s: float, **result: Any) -> None:
-        runs, samples, results = frames(run_id)
-        started = ZERO + pd.Timedelta(seconds=at_s)
-        stamps = {"started": started, "steady_started": started + pd.Timedelta(seconds=1)}
-        results_of = {"steady_s": 20.0, "load_s": 0.5, "first_s": 0.1, "warmup_s": 0.4} | result
-        record = {str(name): value for name, value in runs.iloc[0].items()} | stamps
-        summary = {str(name): value for name, value in results.iloc[0].items()} | results_of
-        history.append(schema.frame([record], schema.RUNS), samples, schema.frame([summary], schema.RESULTS))
-
-    return keep
+    return partial(keep, history)
 
 
 def log(first_s: float, last_s: float, busy: tuple[tuple[float, float], ...] = ()) -> Meter:
@@ -56,9 +57,9 @@ def stored(history: History, run_id: str) -> pd.Series:
 
 
 def test_a_covered_run_gets_its_energy_and_loses_nothing_else(history: History, store: Store) -> None:
-    store("a", 10, energy_j=7.0, energy_source="rapl: package-0", idle_power_w=1.0, net_energy_j=6.0)
+    store("a", 20, energy_j=7.0, energy_source="rapl: package-0", idle_power_w=1.0, net_energy_j=6.0)
     before = stored(history, "a")
-    (row,) = attach_meter(history, log(0, 60, busy=((10, 32),))).to_dict("records")
+    (row,) = attach_meter(history, log(0, 60, busy=((20, 42),))).to_dict("records")
     assert (row["run_id"], row["model"], row["note"]) == ("a", "digits", "at rest before it")
     assert row["energy_j"] == pytest.approx(20 * BUSY_W)
     assert row["idle_power_w"] == pytest.approx(IDLE_W)
@@ -73,24 +74,64 @@ def test_a_covered_run_gets_its_energy_and_loses_nothing_else(history: History, 
 
 
 def test_rest_is_that_of_the_last_time_when_nothing_ran(history: History, store: Store) -> None:
-    for run_id, at_s in (("a", 10), ("b", 31.5), ("c", 53)):
+    for run_id, at_s in (("a", 20), ("b", 41.5), ("c", 63)):
         store(run_id, at_s)
-    table = attach_meter(history, log(0, 80, busy=((10, 31.2), (31.5, 52.7), (53, 75)))).set_index("run_id")
+    table = attach_meter(history, log(0, 90, busy=((19, 85),))).set_index("run_id")
     assert table["note"].tolist() == ["at rest before it", "at rest before a", "at rest before a"]
     assert table["net_energy_j"].tolist() == pytest.approx([60, 60, 60])
 
 
-def test_a_run_without_rest_in_the_log_has_no_net_energy(history: History, store: Store) -> None:
+@pytest.mark.parametrize(
+    ("after_s", "failed", "note"),
+    [
+        (22, {}, "at rest before it"),
+        (21.9, {}, "at rest before a"),
+        (42, {"accuracy_n": 200, "throughput_per_s": 10.0}, "at rest before it"),
+        (41.9, {"accuracy_n": 200, "throughput_per_s": 10.0}, "at rest before a"),
+        (2, {"steady_s": math.nan}, "at rest before it"),
+        (1.9, {"steady_s": math.nan}, "at rest before a"),
+    ],
+)
+def test_a_run_is_busy_until_ten_seconds_after_its_last_sign_of_life(
+    after_s: float, failed: dict[str, float], note: str, history: History, store: Store
+) -> None:
+    store("a", 20, **failed)
+    store("b", 41 + after_s)
+    assert attach_meter(history, log(0, 120), ["b"])["note"].item() == note
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_idle_power_is_true_or_missing(seed: int, history: History) -> None:
+    """Importing takes 4 s before a run, peaks and storing 8 s after it; a failed one lasts 1 s of its steady state."""
+    rng = np.random.default_rng(seed)
+    first_s, end_s, busy = rng.uniform(0, 60), 40.0, []
+    for number, (gap_s, fails) in enumerate(zip(rng.uniform(0, 40, 4), [*rng.integers(2, size=3), 0], strict=True)):
+        at_s = end_s + gap_s + 4.0
+        keep(history, f"run{number}", at_s, **({"steady_s": math.nan} if fails else {}))
+        end_s = at_s + (2.0 if fails else 21.0) + 8.0
+        busy.append((at_s - 4.05, end_s + 0.05))
+    table = attach_meter(history, log(first_s, end_s + 60, busy=tuple(busy)))
+    idle = table["idle_power_w"]
+    assert (idle.isna() | np.isclose(idle, IDLE_W)).all(), table["note"].tolist()
+    if first_s < 32:  # 12 s before the first run
+        assert idle.notna().all()
+
+
+def test_a_run_without_rest_in_the_log_has_no_net_energy_and_says_what_to_do(history: History, store: Store) -> None:
     store("a", 10)
     (row,) = attach_meter(history, log(9, 60, busy=((0, 99),))).to_dict("records")
     assert row["energy_j"] == pytest.approx(100)
     assert math.isnan(row["net_energy_j"])
-    assert "power at rest is not known: in the 2 s before it, the meter covers" in row["note"]
+    assert row["note"] == (
+        "power at rest is not known: in the 2 s that end 10 s before it, the meter covers 2026-11-23 10:00:09 to "
+        "10:00:59 UTC, not 09:59:58 to 10:00:00; with the meter on, leave the machine alone for 30 s before the first "
+        "run"
+    )
     assert row["note"] in stored(history, "a")["energy_source"]
 
 
 @pytest.mark.parametrize(
-    ("first_s", "note"), [(60, "at rest before a"), (10, "power at rest is not known: in the 2 s")]
+    ("first_s", "note"), [(60, "at rest before a"), (20, "power at rest is not known: in the 2 s")]
 )
 def test_rest_of_another_hour_is_not_taken(first_s: float, note: str, history: History, store: Store) -> None:
     store("a", first_s)
@@ -192,7 +233,7 @@ def test_an_amendment_does_not_cover_damage_up(history: History, store: Store) -
 def test_the_command_tells_each_run_and_ends_1_where_none_got_energy(
     history: History, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store("a", 10)
+    store("a", 20)
     path = tmp_path / "log.csv"
     rows = [f"2026-11-23 11:{second // 60:02}:{second % 60:02},{2000 + second}" for second in range(60)]
     path.write_text("\n".join(["Time,Power(mW)", *rows]))
@@ -202,7 +243,7 @@ def test_the_command_tells_each_run_and_ends_1_where_none_got_energy(
     assert line.startswith(f"tpukit: meter {path}: the meter's times, such as 2026-11-23 11:00:00, bear no zone")
     assert cli([*given, "--timezone", "Europe/Berlin", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["energy_j"] == pytest.approx(20 * 2.021)
+    assert row["energy_j"] == pytest.approx(20 * 2.031)
     assert cli([*given, "--timezone", "Europe/Berlin"]) == 0
     assert "at rest before it" in capsys.readouterr().out
     assert cli([*given, "--timezone", "Europe/London", "--run", "a"]) == 1

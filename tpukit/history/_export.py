@@ -1,9 +1,6 @@
 """Tables into one file for others: CSV, Parquet or JSON Lines, whole or not at all."""
 
-import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -12,8 +9,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from tpukit import paths, schema
-from tpukit.errors import ConfigError, StorageError
+from tpukit import schema
+from tpukit.errors import ConfigError
 from tpukit.history import _records
 from tpukit.schema import Column, Table
 
@@ -34,26 +31,6 @@ def writer(out: Path) -> Write:
         return _WRITERS[out.suffix]
     except KeyError:
         raise ConfigError(f"cannot export to {out.name!r}: name a file that ends in {', '.join(_WRITERS)}") from None
-
-
-@contextmanager
-def replacing(out: Path) -> Iterator[BinaryIO]:
-    """Yield a private file beside `out` that takes its place on leaving without an error, and is removed otherwise."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except StorageError:
-        raise  # what was to be written could not be read
-    except OSError as error:
-        raise StorageError(f"cannot write {out}: {paths.reason(error)}; name a file elsewhere") from error
 
 
 def _write_parquet(file: BinaryIO, frames: Iterable[pd.DataFrame], table: Table) -> int:

@@ -114,7 +114,7 @@ class History:
         """
         out = Path(out)
         write = _export.writer(out)
-        with _export.replacing(out) as file:
+        with paths.replacing(out) as file:
             if not samples:
                 return write(file, [self.to_frame()], _BOTH)
             with closing(self._all_samples()) as frames:

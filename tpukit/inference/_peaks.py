@@ -3,8 +3,6 @@
 import json
 import logging
 import math
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -143,24 +141,11 @@ def _keep(path: Path, new: _Kept) -> None:
     # read again: another process may have measured meanwhile
     others = [each for each in _read(path) if (each.machine, each.peaks.threads) != (new.machine, new.peaks.threads)]
     try:
-        _write(path, json.dumps([_to_record(each) for each in [*others, new]], indent=1).encode())
+        paths.make_private_folder(path.parent)
+        with paths.replacing(path) as file:
+            file.write(json.dumps([_to_record(each) for each in [*others, new]], indent=1).encode())
     except StorageError as error:
         _LOG.warning("%s; the peaks will be measured again by the next process", error)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put a private file in the place of `path`, whole or not at all."""
-    paths.make_private_folder(path.parent)
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot write {paths.printable(path)}: {paths.reason(error)}") from error
 
 
 def _to_record(kept: _Kept) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 | name | what |
 |---|---|
-| `find(root)` | the `Sensors` here: an `EnergySource`, a `TemperatureSource`, a `ThrottleCounter`, or why none |
+| `find(root, device="cpu")` | a device's `Sensors`: an `EnergySource`, a `TemperatureSource`, a `ThrottleCounter` |
 | `Recorder(sensors, clock=…)` | reads them before, in and after a run; then tells the columns of RESULTS |
 | `read_meter(path)` | the log of an external meter, a `Meter`, whose `energy(start_ns, end_ns)` is an `Energy` |
 
-Where several tell energy, one is taken: a power monitor of hwmon (INA219 and its kin), then RAPL, another sensor of
-hwmon, NVIDIA's cards. RAPL is the processor's package alone: an accelerator on USB or PCIe is not in it.
+Where several tell energy, one is taken: a power monitor of hwmon (INA219 and its kin), then the device's own: RAPL or
+AMD's drivers for the processor, NVML or amdgpu for graphics cards. RAPL is the processor's package alone: an
+accelerator on USB or PCIe is not in it. What feeds something else is never taken.
 """
 
 from tpukit.sensors._account import Energy

@@ -35,14 +35,12 @@ class ThrottleCounter:
     read: Callable[[], Counts]
 
 
-def find_temperature(root: Path, chip: str | None) -> tuple[TemperatureSource | None, str]:
-    """Return the source, and its name or why there is none: of the processor, or of the Edge TPU `chip` (apex_0)."""
+def find_temperature(root: Path, device: str) -> tuple[TemperatureSource | None, str]:
+    """Return the source of a device's temperature (cpu, gpu, apex_0 …), and its name or why there is none."""
+    if device == "gpu":
+        return None, "none: the temperature of graphics cards is not read"
     refused: list[str] = []
-    if chip is not None:
-        found = _files.readable([root / "class/apex" / chip / "temp"], refused)
-        source = _source(f"apex: {chip}", found)
-    else:
-        source = _zones(root, refused) or _chips(root, refused)
+    source = _zones(root, refused) or _chips(root, refused) if device == "cpu" else _apex(root, device, refused)
     if source is None:
         return None, f"none: {'; '.join(refused) or 'no thermal zone or hwmon sensor of a processor'}"
     return source, source.name
@@ -73,6 +71,10 @@ def throttled(before: Counts, after: Counts) -> int | None:
     if any(count < 0 for counts in seen for count in counts):
         return None
     return sum(map(max, seen))
+
+
+def _apex(root: Path, name: str, refused: list[str]) -> TemperatureSource | None:
+    return _source(f"apex: {name}", _files.readable([root / "class/apex" / name / "temp"], refused))
 
 
 def _zones(root: Path, refused: list[str]) -> TemperatureSource | None:

@@ -56,7 +56,7 @@ class Meter:
         >>> meter.energy(1_050_000_000, 3_050_000_000)
         Energy(joules=5.0, seconds=2.0, reason='')
         >>> meter.energy(10**10, 2 * 10**10).reason
-        'the meter covers 1970-01-01 00:00:00 to 00:00:09 UTC, the run 00:00:10 to 00:00:20'
+        'the meter covers 1970-01-01 00:00:00 to 00:00:09 UTC, not 00:00:10 to 00:00:20'
         """
         parts = [part for part in self._ascending() if self._overlaps(part, start_ns, end_ns)]
         if not parts:
@@ -71,13 +71,8 @@ class Meter:
             return unknown(self._outside(start_ns, end_ns))
         return _between(times, watts, start_ns, end_ns)
 
-    def hours_off(self, start_ns: int, end_ns: int) -> float | None:
-        """Return by how many hours the meter's times would have to move to cover a stretch; None where none do.
-
-        >>> meter = Meter(name="m", time_ns=np.array([0, 10**10]), power_w=np.zeros(2))
-        >>> meter.hours_off(7_201_000_000_000, 7_202_000_000_000)
-        2.0
-        """
+    def _hours_off(self, start_ns: int, end_ns: int) -> float | None:
+        """Return by how many hours the meter's times would have to move to cover a stretch; None where none do."""
         first, last = self.span_ns
         for halves in _SHIFTS:
             moved = halves * _HALF_HOUR_NS
@@ -96,8 +91,8 @@ class Meter:
 
     def _outside(self, start_ns: int, end_ns: int) -> str:
         first, last = self.span_ns
-        said = f"the meter covers {_span(first, last)} UTC, the run {_span(start_ns, end_ns, beside=first)}"
-        hours = self.hours_off(start_ns, end_ns)
+        said = f"the meter covers {_span(first, last)} UTC, not {_span(start_ns, end_ns, beside=first)}"
+        hours = self._hours_off(start_ns, end_ns)
         return f"{said}; moved by {hours:+g} h it would cover it: is its time zone right?" if hours else said
 
 

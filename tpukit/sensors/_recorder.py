@@ -39,7 +39,7 @@ class Recorder:
         self._throttle: _Log[Counts] = _Log(sensors.throttle.read if sensors.throttle else None, clock)
         self._utc: list[float] = []
 
-    def rest(self, seconds: float = 2.0) -> None:
+    def rest(self, seconds: float) -> None:
         """Measure power at rest for so long, just before the run; returns at once where nothing tells energy."""
         source = self._sensors.energy
         if source is None:

@@ -1,10 +1,14 @@
 """`find`: which sensors this machine has."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tpukit.errors import ConfigError
 from tpukit.sensors._energy import EnergySource, find_energy
 from tpukit.sensors._heat import TemperatureSource, ThrottleCounter, find_temperature, find_throttle
+
+_DEVICE = re.compile(r"cpu|gpu|apex_\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,18 +25,23 @@ class Sensors:
     throttle: ThrottleCounter | None
 
 
-def find(root: Path = Path("/sys"), *, edge_tpu: str | None = None) -> Sensors:
-    """Return the sensors under `root` that can be read now.
+def find(root: Path = Path("/sys"), *, device: str = "cpu") -> Sensors:
+    """Return the sensors under `root` that can be read now and tell what `device` takes, and how hot it is.
 
-    Temperature is the processor's, or that of the PCIe Edge TPU of this name, such as apex_0; one on USB shows none.
+    A device is "cpu", "gpu" (all graphics cards) or a PCIe Edge TPU by its name, "apex_0"; one on USB tells neither.
+    Throttling is the processor's, which feeds any of them. Raises ConfigError for another device.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as empty:
     ...     find(Path(empty)).temperature_source
     'none: no thermal zone or hwmon sensor of a processor'
     """
-    energy, energy_source = find_energy(root)
-    temperature, temperature_source = find_temperature(root, edge_tpu)
+    if not _DEVICE.fullmatch(device):
+        raise ConfigError(
+            f"sensors of device {device!r} are not known: expected cpu, gpu, or a PCIe Edge TPU such as apex_0"
+        )
+    energy, energy_source = find_energy(root, device)
+    temperature, temperature_source = find_temperature(root, device)
     return Sensors(
         energy=energy,
         energy_source=energy_source,

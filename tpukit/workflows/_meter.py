@@ -13,10 +13,25 @@ from tpukit.sensors import Energy, Meter
 
 # a slow meter needs longer for its readings to be enough
 _REST_NS, _REST_READINGS = 2_000_000_000, 10
+# a process imports tpukit before its run says that it began: 1 s of CPU on a desktop, some seconds on a small board
+_BEFORE_NS = 10_000_000_000
+# after its steady state a run may have its machine's peaks measured on all cores, is stored, and shown
+_AFTER_NS = 10_000_000_000
 # power at rest is that of the same hour, or another one's
-_REST_BEFORE_NS = 3_600_000_000_000
+_REST_WITHIN_NS = 3_600_000_000_000
+# people are asked for a round number of seconds
+_ROUND_NS = 10_000_000_000
 _COLUMNS = ("run_id", "model", "energy_j", "idle_power_w", "net_energy_j", "note")
 _OFFERED = 10  # newest runs that an error offers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Busy:
+    """When a run, be it a failed one, may have kept the machine busy: what surrounds it is part of it."""
+
+    run_id: str
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +55,20 @@ def attach_meter(history: History, meter: Meter, runs: Sequence[str] | None = No
     """Store the energy of runs as an external meter has it, and return one row for each of them.
 
     Taken are `runs` by their run_id, or all whose steady state overlaps the meter's span. Energy is that of the steady
-    state. Power at rest is that of the 2 s (or 10 readings) before the run, or before the last run in the hour before
-    it, where no other run of this history was active. A run's energy, its source, power at rest and net energy are
-    replaced together; where the meter cannot tell, they become missing with the reason as their source, unless
-    something else has measured them.
+    state. Power at rest is that of 2 s (or 10 readings) that end 10 s before the run, or before an earlier one of the
+    same hour, and begin 10 s or more after every other run of this history has ended: tpukit itself is busy in between.
+    So leave the machine alone for 30 s before the first run, with the meter on.
+
+    A run's energy, its source, power at rest and net energy are replaced together; where the meter cannot tell, they
+    become missing with the reason as their source, unless something else has measured them.
 
     The columns are run_id, model, energy_j, idle_power_w, net_energy_j and note. Raises ConfigError where the meter
     covers no run, UnknownNameError for a run that there is not.
     """
-    stored = list(_timed(history.to_frame()))
+    df = history.to_frame()
+    stored, busy = list(_timed(df)), _busy(df)
     wanted = _named(stored, history, runs) if runs else _covered(stored, meter)
-    return pd.DataFrame([_attach(history, meter, run, stored) for run in wanted], columns=list(_COLUMNS))
+    return pd.DataFrame([_attach(history, meter, run, busy) for run in wanted], columns=list(_COLUMNS))
 
 
 def _timed(df: pd.DataFrame) -> Iterator[_Run]:
@@ -66,6 +84,22 @@ def _timed(df: pd.DataFrame) -> Iterator[_Run]:
             energy_j=row["energy_j"],
             setup_s=math.fsum(each for name in ("load_s", "first_s", "warmup_s") if (each := row[name]) == each),
         )
+
+
+def _busy(df: pd.DataFrame) -> list[_Busy]:
+    """Return when each run was busy, up to its last known sign of life: one that failed may have no steady state."""
+    began = df["steady_started"].fillna(df["started"])
+    # accuracy is counted after the steady state, at the pace of that
+    counting_s = df["accuracy_n"].astype("float64") / df["throughput_per_s"]
+    lasted_s = df["steady_s"].fillna(0.0) + counting_s.fillna(0.0)
+    return [
+        _Busy(
+            run_id=run_id,
+            start_ns=started.value - _BEFORE_NS,
+            end_ns=steady.value + round(seconds * 1e9) + _AFTER_NS,
+        )
+        for run_id, started, steady, seconds in zip(df["run_id"], df["started"], began, lasted_s, strict=True)
+    ]
 
 
 def _named(stored: Sequence[_Run], history: History, names: Sequence[str]) -> list[_Run]:
@@ -90,7 +124,7 @@ def _covered(stored: Sequence[_Run], meter: Meter) -> list[_Run]:
     raise ConfigError(f"meter {meter.name} covers none of {len(stored)} runs; of the newest, {newest.run_id}: {reason}")
 
 
-def _attach(history: History, meter: Meter, run: _Run, stored: Sequence[_Run]) -> dict[str, Any]:
+def _attach(history: History, meter: Meter, run: _Run, busy: Sequence[_Busy]) -> dict[str, Any]:
     energy, reason = _energy(meter, run)
     row = {"run_id": run.run_id, "model": run.model, "energy_j": math.nan, "idle_power_w": math.nan}
     row |= {"net_energy_j": math.nan}
@@ -99,7 +133,7 @@ def _attach(history: History, meter: Meter, run: _Run, stored: Sequence[_Run]) -
             return row | {"note": f"left as it was: {reason}"}
         history.amend(run.run_id, _stored(row, f"none: {reason} (meter: {meter.name})"))
         return row | {"note": reason}
-    idle_w, note = _idle(meter, run, stored)
+    idle_w, note = _idle(meter, run, busy)
     row |= {
         "energy_j": energy.joules,
         "idle_power_w": idle_w,
@@ -120,18 +154,27 @@ def _energy(meter: Meter, run: _Run) -> tuple[Energy | None, str]:
     return (None, energy.reason) if energy.reason else (energy, "")
 
 
-def _idle(meter: Meter, run: _Run, stored: Sequence[_Run]) -> tuple[float, str]:
+def _idle(meter: Meter, run: _Run, busy: Sequence[_Busy]) -> tuple[float, str]:
     """Return power at rest, and when it was taken or why it is not known."""
-    before = [each for each in stored if run.started_ns - _REST_BEFORE_NS <= each.started_ns <= run.started_ns]
+    last_ns = run.started_ns - _BEFORE_NS
+    before = [(each.start_ns, each.run_id) for each in busy if last_ns - _REST_WITHIN_NS <= each.start_ns <= last_ns]
     rest_ns = max(_REST_NS, _REST_READINGS * meter.interval_ns)
     reasons = []
-    for at_ns, name in sorted(((each.started_ns, each.run_id) for each in before), reverse=True):
-        start_ns = at_ns - rest_ns
-        if any(each.started_ns < at_ns and each.end_ns > start_ns for each in stored):
-            reasons.append("another run was active")
+    for end_ns, name in sorted(before, reverse=True):
+        start_ns = end_ns - rest_ns
+        if any(each.start_ns < end_ns and each.end_ns > start_ns for each in busy):
+            reasons.append("another run may have kept the machine busy")
             continue
-        rest = meter.energy(start_ns, at_ns)
+        rest = meter.energy(start_ns, end_ns)
         if not rest.reason:
             return rest.watts, f"at rest before {'it' if name == run.run_id else name}"
         reasons.append(rest.reason)
-    return math.nan, f"power at rest is not known: in the {rest_ns / 1e9:.3g} s before it, {reasons[0]}"
+    return math.nan, _not_at_rest(reasons[0], rest_ns)
+
+
+def _not_at_rest(reason: str, rest_ns: int) -> str:
+    alone_s = math.ceil((_AFTER_NS + rest_ns + _BEFORE_NS) / _ROUND_NS) * _ROUND_NS // 10**9
+    return (
+        f"power at rest is not known: in the {rest_ns / 1e9:.3g} s that end {_BEFORE_NS / 1e9:.3g} s before it, "
+        f"{reason}; with the meter on, leave the machine alone for {alone_s} s before the first run"
+    )
