@@ -1,5 +1,7 @@
 """Two sets of runs: against SciPy's tests, under change of scale and side, and in the long run."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from tpukit.stats import (
     paired_change,
     unpaired_change,
     verdict,
+    wander,
 )
 
 CHANGES = pytest.mark.parametrize("changed", [paired_change, unpaired_change])
@@ -205,3 +208,38 @@ def test_of_sets_that_do_not_differ_few_are_called_different_and_of_slower_ones_
     different, found = called.values()
     assert different / 400 <= 0.05
     assert found / 400 >= 0.95
+
+
+@given(st.floats(1e-6, 10.0), st.floats(0.0, 0.2), st.floats(1.0, 1e5))
+def test_a_machine_may_wander_farther_with_time_and_with_what_moved_it_before(
+    level: float, spread: float, lag: float
+) -> None:
+    times = level * np.exp(spread * np.linspace(-1, 1, 9))
+    starts = np.linspace(0.0, 60.0, 9)
+    found = wander(times, starts, lag=lag)
+    # the quartiles lie as far apart as the spread is wide
+    within = math.expm1(spread / 1.349)
+    assert found == pytest.approx(math.expm1(math.log1p(within) * math.sqrt(min(100.0, max(1.0, lag / 60)))), abs=1e-9)
+    assert wander(times, starts, lag=10 * lag) >= found
+
+
+def test_one_run_shows_no_wandering_and_runs_at_once_the_most() -> None:
+    assert wander(np.array([1.0]), np.array([0.0]), lag=1e9) == 0.0
+    pair = np.array([1.0, 1.1])
+    assert wander(pair, np.zeros(2), lag=1.0) == wander(pair, np.array([0.0, 1.0]), lag=1e9)
+
+
+def test_a_random_walk_is_taken_for_a_change_in_few_cases() -> None:
+    """Sets of eight runs on a machine that moves by itself, 1 % from run to run, a hundred runs apart."""
+    rng = np.random.default_rng(0)
+    called = {0.02: 0, None: 0}
+    for _ in range(300):
+        level = np.exp(np.cumsum(rng.normal(0, 0.01, 120)))
+        at = np.arange(120.0)
+        base, new = level[:8], level[108:116]
+        change = unpaired_change(base, new)
+        moved = max(wander(base, at[:8], lag=108.0), wander(new, at[108:116], lag=108.0))
+        called[0.02] += verdict(change, margin=0.02, drift=0.02) in ("slower", "faster")
+        called[None] += verdict(change, margin=0.02, drift=max(0.02, moved)) in ("slower", "faster")
+    assert called[0.02] / 300 > 0.5
+    assert called[None] / 300 < 0.1

@@ -87,7 +87,7 @@ def test_apart_a_difference_that_the_machine_may_have_made_is_none(history: Hist
     row = compared(history, sets(1.025, order=APART), margin=margin)
     assert (row["verdict"], row["ratio_lo"] > 1) == ("cannot tell", True)
     assert row["reason"] == (
-        "the machine itself may have changed by 0.02 between sets measured apart: 6 runs of each side, measured in "
+        "the machine itself may have changed by 0.022 between sets measured apart: 6 runs of each side, measured in "
         "turn (base, new, new, base, …), would do"
     )
 

@@ -15,10 +15,9 @@ from tpukit.history._cells import Cell, cells, differences, match, noted
 from tpukit.schema import COMPARISON
 from tpukit.stats import Array, Change
 
-#: By how much a machine changes by itself between sets measured apart, whatever margin a user asks for. Measured by the
-#: suite's part comparison on two shared cores: in a quiet minute 95 % of 10 sets lay within 1.7 % of those 27 s before.
-#: In a busy quarter of an hour 95 % of 100 lay within 9 % of those 4.5 minutes before, and 17 % were called different,
-#: which no allowance mends that leaves 5 % visible: runs in turn do.
+#: A machine changes by itself by this much at least between sets measured apart, whatever margin a user asks for, and by
+#: more where its runs differ much: `stats.wander`. On two shared cores, 95 % of sets lay within 1.7 % of those 27 s
+#: before them in a quiet minute, within 9 % of those 4.5 minutes before in a busy quarter of an hour.
 MACHINE_DRIFT = 0.02
 
 _SETTINGS = ("model", "device", "scenario", "threads", "batch", "samples_per_query", "rate_hz")
@@ -156,8 +155,18 @@ def _tested(base: Cell, new: Cell, limits: Limits) -> _Tested:
         found,
         change=stats.unpaired_change(_times(before, metric), _times(after, metric), level=limits.level),
         design=f"{len(before)} and {len(after)} runs measured apart",
-        drift=max(MACHINE_DRIFT, limits.margin),
+        drift=max(MACHINE_DRIFT, limits.margin, _wander(before, after, metric)),
     )
+
+
+def _wander(before: pd.DataFrame, after: pd.DataFrame, metric: str) -> float:
+    """Return by what share the machine may have moved between two sets, by the one that moved more in itself."""
+    starts = [_when(side).starts for side in (before, after)]
+    lag_s = abs(float(np.median(starts[1]) - np.median(starts[0])))
+    moved = [
+        stats.wander(_times(side, metric), at, lag=lag_s) for side, at in zip((before, after), starts, strict=True)
+    ]
+    return max(moved)
 
 
 def _metric(base: Cell, new: Cell) -> str | None:

@@ -10,6 +10,7 @@ intervals come from the binomial distribution, trends from Kendall's rank correl
 | `drift(x)`, `modes(x)`, `windows(time, x, n=…)` | trend, gathering places, and a series in windows |
 | `paired_change(base, new)`, `unpaired_change(base, new)` | a `Change` between two sets of runs, by rank tests |
 | `verdict(change, margin=…)`, `min_pairs()` | what a change is called, and how many pairs that takes |
+| `wander(times, starts, lag=…)` | how far the machine may have moved by itself between two sets |
 | `holm(p)` | p values of several tests, corrected for being several |
 | `min_queries(over, percentile)`, `allowed_over(n, percentile)` | LoadGen's early stopping |
 """
@@ -25,6 +26,7 @@ from tpukit.stats._comparison import (
     paired_change,
     unpaired_change,
     verdict,
+    wander,
 )
 from tpukit.stats._early_stopping import allowed_over, min_queries
 from tpukit.stats._sample import (
@@ -62,5 +64,6 @@ __all__ = [
     "quantile",
     "unpaired_change",
     "verdict",
+    "wander",
     "windows",
 ]
