@@ -229,17 +229,17 @@ def test_one_run_shows_no_wandering_and_runs_at_once_the_most() -> None:
     assert wander(pair, np.zeros(2), lag=1.0) == wander(pair, np.array([0.0, 1.0]), lag=1e9)
 
 
-def test_a_random_walk_is_taken_for_a_change_in_few_cases() -> None:
-    """Sets of eight runs on a machine that moves by itself, 1 % from run to run, a hundred runs apart."""
+def test_a_machine_that_moves_is_taken_for_a_change_in_few_cases() -> None:
+    """Sets of eight runs, a hundred runs apart: 2 % of noise from run to run on a level that walks by 0.4 % a run."""
     rng = np.random.default_rng(0)
     called = {0.02: 0, None: 0}
     for _ in range(300):
-        level = np.exp(np.cumsum(rng.normal(0, 0.01, 120)))
+        level = np.exp(np.cumsum(rng.normal(0, 0.004, 120)) + rng.normal(0, 0.02, 120))
         at = np.arange(120.0)
         base, new = level[:8], level[108:116]
         change = unpaired_change(base, new)
         moved = max(wander(base, at[:8], lag=108.0), wander(new, at[108:116], lag=108.0))
         called[0.02] += verdict(change, margin=0.02, drift=0.02) in ("slower", "faster")
         called[None] += verdict(change, margin=0.02, drift=max(0.02, moved)) in ("slower", "faster")
-    assert called[0.02] / 300 > 0.5
-    assert called[None] / 300 < 0.1
+    assert called[0.02] / 300 > 0.25
+    assert called[None] / 300 < 0.05

@@ -15,8 +15,8 @@ from tpukit.history._cells import Cell, cells, differences, match, noted
 from tpukit.schema import COMPARISON
 from tpukit.stats import Array, Change
 
-#: A machine changes by itself by this much at least between sets measured apart, whatever margin a user asks for, and by
-#: more where its runs differ much: `stats.wander`. On two shared cores, 95 % of sets lay within 1.7 % of those 27 s
+#: A machine changes by itself by this much at least between sets measured apart, whatever margin a user asks for, and
+#: by more where its runs differ much: `stats.wander`. On two shared cores, 95 % of sets lay within 1.7 % of those 27 s
 #: before them in a quiet minute, within 9 % of those 4.5 minutes before in a busy quarter of an hour.
 MACHINE_DRIFT = 0.02
 

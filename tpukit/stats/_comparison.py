@@ -134,8 +134,8 @@ def wander(times: Array, starts: Array, *, lag: float) -> float:
     """Return by what share the level of repeated runs may have moved by itself in `lag` seconds.
 
     `times` and `starts`, shape (n,), are what the runs of one set took and when they began, in seconds. Their spread,
-    by the quartiles of the logarithms, is what moved them within the set; a level that moves like a random walk moves
-    farther with the root of the time, which is taken for at most a hundred times the set's own. Of 4,000 runs of 10 ms
+    by the quartiles of the logarithms, is what moved them within the set, and a level that walks at random goes farther
+    with the root of the time, which is taken for at most a hundred times the set's own. Of 4,000 runs of 10 ms
     on a busy machine, sets of 8 were called different with this allowance in 0 to 3 % of cases, with a fixed one of 2 %
     in up to 27 %. Fewer than two runs show nothing: 0.
 
