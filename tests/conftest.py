@@ -1,6 +1,7 @@
 """What every test stands on: a home of its own, a still machine, models written by hand."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from hypothesis import settings
 
 from tests.inference import _models
 from tpukit import host, sensors
-from tpukit.inference import Model, _benchmark
+from tpukit.host import thread_counts
+from tpukit.inference import Model, _benchmark, get_device
 from tpukit.testing import ManualClock
 
 # the same examples every time, and no judgement by wall time
@@ -25,6 +27,24 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TPUKIT_HOME", str(home))
         yield home
+
+
+@pytest.fixture(scope="session")
+def measured_peaks(state_home: Path) -> Path:
+    """The file of this machine's peaks, which takes seconds to measure."""
+    for threads in thread_counts():
+        get_device("cpu").peaks(threads)
+    return state_home / "peaks.json"
+
+
+@pytest.fixture
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured_peaks: Path) -> Path:
+    """A home of a test's own, where the peaks are known."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    shutil.copy(measured_peaks, home)
+    monkeypatch.setenv("TPUKIT_HOME", str(home))
+    return home
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ from tpukit.workloads import bundled_models
 pytestmark = pytest.mark.usefixtures("private_home")
 
 
-@pytest.fixture
-def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TPUKIT_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def bench(*arguments: str) -> int:
     return run(["bench", "--duration", "0.02", "--min-queries", "64", *arguments])
 
@@ -217,7 +211,7 @@ def test_history_list_and_export_tell_the_same_runs(capsys: pytest.CaptureFixtur
 def test_an_empty_history_is_no_error(capsys: pytest.CaptureFixture[str], private_home: Path) -> None:
     assert run(["history", "list"]) == 0
     assert capsys.readouterr().out.strip() == "no runs"
-    assert not private_home.exists()
+    assert not (private_home / "history.db").exists()
 
 
 def test_inspect_tells_shapes_parameters_and_operators(capsys: pytest.CaptureFixture[str]) -> None:

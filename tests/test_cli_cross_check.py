@@ -2,19 +2,14 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from tpukit import History
 from tpukit.cli import run
 
+pytestmark = pytest.mark.usefixtures("private_home")
 BENCH = ["bench", "digits_cnn_int8", "--duration", "0.05", "--baseline", "none", "--cross-check"]
-
-
-@pytest.fixture(autouse=True)
-def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TPUKIT_HOME", str(tmp_path / "home"))
 
 
 def test_both_harnesses_stand_in_one_table(capsys: pytest.CaptureFixture[str]) -> None:

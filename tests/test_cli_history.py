@@ -15,12 +15,6 @@ NOISE = [1.0, 1.004, 0.997, 1.002, 0.999, 1.006]
 
 
 @pytest.fixture
-def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TPUKIT_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def after() -> Callable[[float], None]:
     """Return a function that stores six runs named before, and in turn six named after that take a ratio as long."""
 
