@@ -67,10 +67,10 @@ def test_a_model_that_cannot_be_loaded_ends_with_2(capsys: pytest.CaptureFixture
     [
         (["--find-peak", "--baseline", "none"], "--baseline does not go with --find-peak"),
         (["--find-peak", "--cross-check"], "--cross-check does not go with --find-peak"),
-        (["--find-peak", "--rate", "5"], "rate_hz does not go with find_peak"),
-        (["--find-peak", "--repeat", "2"], "repeats does not go with find_peak"),
-        (["--find-peak", "--samples-per-query", "8"], "samples_per_query does not go with find_peak"),
-        (["--find-peak", "-s", "offline"], "scenario does not go with find_peak"),
+        (["--find-peak", "--rate", "5"], "--rate does not go with --find-peak"),
+        (["--find-peak", "--repeat", "2"], "--repeat does not go with --find-peak"),
+        (["--find-peak", "--samples-per-query", "8"], "--samples-per-query does not go with --find-peak"),
+        (["--find-peak", "-s", "offline"], "scenario does not go with --find-peak"),
         (["--find-peak", "--tolerance", "2"], "tolerance is 2.0: expected a share from 0.001 to 1"),
         (["--tolerance", "0.1"], "--tolerance does not go without --find-peak"),
     ],
@@ -83,3 +83,20 @@ def test_options_that_do_not_go_together_are_one_line(
     (line,) = said.err.splitlines()
     assert says in line
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-s", "server"], "server needs --rate, "),
+        (["--rate", "200"], "--rate does not go with single_stream"),
+        (["--repeat", "999999999"], "--repeat is 999999999: expected a whole number from 1 to 1000"),
+        (["--name", "latest"], "name is 'latest', which names other runs already"),
+    ],
+)
+def test_a_message_names_the_option_that_was_typed(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", "digits_cnn_int8", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line

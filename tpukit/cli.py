@@ -3,6 +3,7 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from tpukit import terminal
-from tpukit.errors import ConfigError, TpukitError
+from tpukit.errors import ConfigError, ReportStoppedError, TpukitError
 from tpukit.history_commands import history_app
 from tpukit.interrupts import terminate_as_interrupt
 from tpukit.options import (
@@ -39,6 +40,15 @@ from tpukit.options import (
 from tpukit.terminal import BAD, NO
 
 _INTERRUPTED = 130
+_OPTIONS = {
+    "rate_hz": "--rate",
+    "latency_bound_s": "--latency-bound",
+    "samples_per_query": "--samples-per-query",
+    "min_queries": "--min-queries",
+    "repeats": "--repeat",
+    "find_peak": "--find-peak",
+}
+_ARGUMENTS = re.compile(rf"\b({'|'.join(_OPTIONS)})\b")
 _REFERENCE = "reference"
 _IN_REPORT = ["single_stream", "offline", "server"]
 
@@ -255,7 +265,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), prog_name="tpukit", standalone_mode=False)
     except TpukitError as error:
-        return terminal.fail(str(error), BAD)
+        stopped = isinstance(error, ReportStoppedError)
+        return terminal.fail(_by_option(str(error)), NO if stopped else BAD)
     except typer.TyperException as error:
         message = error.format_message()
         if message.startswith("Usage:"):  # no command was given: typer's answer is the help, of many lines
@@ -266,8 +277,29 @@ def run(arguments: Sequence[str]) -> int:
         # an error of standard output has no file's name
         what = "write the output" if error.filename is None else f"use {error.filename}"
         return terminal.fail(f"cannot {what}: {error.strerror or error}", BAD)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort, ImportError) as error:
+        code = _interrupted(error)
     if code == _INTERRUPTED:  # typer's own answer to Ctrl-C
         return terminal.fail("stopped; what was measured before is in the history", NO)
     return code if isinstance(code, int) else 0
+
+
+def _by_option(message: str) -> str:
+    """Return a message of the library with the options that were typed in the place of its arguments."""
+    return _ARGUMENTS.sub(lambda found: _OPTIONS[found[0]], message)
+
+
+def _interrupted(error: BaseException) -> int:
+    """Return typer's answer to Ctrl-C, or raise an ImportError behind which there is none.
+
+    A library written in C that is interrupted while it is imported says that it cannot be.
+    """
+    if isinstance(error, ImportError) and not _is_interrupt(error):
+        raise error
+    return _INTERRUPTED
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    return error is not None and (
+        isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__cause__) or _is_interrupt(error.__context__)
+    )

@@ -12,6 +12,7 @@
     ├── StorageError (OSError)              a store cannot be read or written
     │   └── CorruptEntryError               stored data is damaged
     └── ReportError (RuntimeError)          a report could not be rendered
+        └── ReportStoppedError              somebody stopped it
 
 Each message says in one line what was given, what was expected and what to do.
 """
@@ -84,6 +85,10 @@ class CorruptEntryError(StorageError):
 
 class ReportError(TpukitError, RuntimeError):
     """A report could not be rendered."""
+
+
+class ReportStoppedError(ReportError):
+    """Somebody stopped a report before there was anything to render."""
 
 
 def _offer(name: str, known: list[str]) -> str:

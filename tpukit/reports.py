@@ -26,7 +26,7 @@ from traitlets.config import Config
 from zmq.error import ZMQError
 
 from tpukit import paths
-from tpukit.errors import ReportError, StorageError, UnknownNameError
+from tpukit.errors import ReportError, ReportStoppedError, StorageError, UnknownNameError
 
 _PLOTLY = "application/vnd.plotly.v1+json"
 _START_TIMEOUT_S = 120
@@ -144,7 +144,8 @@ def _execute(
             return _wait(done, kernels)
         except PapermillExecutionError as error:
             target.replace(failed)
-            raise ReportError(_why(error, failed)) from error
+            kind = ReportStoppedError if error.ename == "KeyboardInterrupt" else ReportError
+            raise kind(_why(error, failed)) from error
         except DeadKernelError as error:
             target.replace(failed)
             raise ReportError(

@@ -105,7 +105,7 @@ def test_server_is_a_line_of_its_own_with_its_bound() -> None:
 
 
 def test_the_best_offline_throughput_is_the_limit() -> None:
-    fig = figures.plot_frontier(of(*(row | {"limit_per_s": 4200.0} for row in A)))
+    fig = figures.plot_frontier(of(*(row | {"offline_per_s": 4200.0} for row in A)))
     limit = next(trace for trace in fig.data if trace.mode == "lines" and trace.line.dash == "dot")
     assert list(limit.y) == [4200, 4200]
     assert limit.x[0] < 0.9

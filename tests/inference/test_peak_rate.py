@@ -62,7 +62,7 @@ def test_a_device_that_takes_one_at_a_time_holds_less_than_its_capacity(toy: Mod
 def test_a_bound_under_the_service_time_is_held_by_no_rate(toy: Model, clock: ManualClock) -> None:
     found = search(toy, clock, 0.005, latency_bound_s=0.004)
     assert math.isnan(found.rate_hz)
-    assert found.reason.startswith("no rate down to 3.12 queries/s is VALID")
+    assert found.reason.startswith("no rate down to 3.125 queries/s is VALID")
 
 
 def test_where_no_rate_is_too_high_the_search_ends_at_what_can_be_asked_for(toy: Model, clock: ManualClock) -> None:
@@ -70,7 +70,7 @@ def test_where_no_rate_is_too_high_the_search_ends_at_what_can_be_asked_for(toy:
     found = search(toy, clock, 0.005, latency_bound_s=1000.0, duration_s=0.05)
     assert 5e5 < found.rate_hz <= 1e6
     assert math.isnan(found.too_high_hz)
-    assert found.reason.startswith("no rate up to 1e+06 queries/s was seen to be too high")
+    assert found.reason.startswith("no rate up to 1,000,000 queries/s was seen to be too high")
 
 
 def test_each_run_is_told_as_soon_as_it_ends(toy: Model, clock: ManualClock) -> None:

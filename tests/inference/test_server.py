@@ -282,7 +282,18 @@ def test_a_schedule_that_memory_cannot_hold_is_refused(
 ) -> None:
     monkeypatch.setattr("tpukit.host.available_memory_bytes", lambda: 150_000)
     for given in ({"duration_s": 1e6}, {"min_queries": 10**8}):
-        with pytest.raises(
-            ConfigError, match=r"^a schedule of 1e\+08 queries at 100 per second: memory holds 1000 of them; "
-        ):
+        with pytest.raises(ConfigError, match=r"^a schedule of 100,000,\d{3} queries: memory holds 1,000 of them; "):
             run(toy, FakeDevice([0.001], clock=clock), clock, **given)
+
+
+def test_a_bound_shorter_than_a_query_is_said_and_soon(toy: Model, clock: ManualClock) -> None:
+    result = run(toy, FakeDevice([0.005], clock=clock), clock, rate_hz=2.0, latency_bound_s=0.001, duration_s=60.0)
+    (reason,) = result.reasons
+    assert reason.endswith("at any rate a query takes 5 ms at p50, longer than the bound of 1 ms")
+    assert len(result.samples) == 20
+
+
+def test_one_query_of_a_schedule_is_no_rate(toy: Model, clock: ManualClock) -> None:
+    result = run(toy, FakeDevice([0.005], clock=clock), clock, rate_hz=0.01, cancel=Until(clock, 5.0), min_queries=2)
+    row = result.summary.iloc[0]
+    assert (row["n"], np.isnan(row["throughput_per_s"])) == (1, True)

@@ -53,7 +53,7 @@ def test_an_invalid_run_does_not_say_which_share_was_over_the_bound() -> None:
 
 def test_a_frontier_and_peaks_are_told_in_the_same_units() -> None:
     point = {"model": "m", "batch": 4, "rate_hz": 50.0, "latency_bound_s": 0.01, "runs": 3, "throughput_per_s": 199.9}
-    point |= {"p99_s": 0.0123, "p99_lo_s": 0.01, "p99_hi_s": 0.015, "limit_per_s": 812.0, "on_frontier": True}
+    point |= {"p99_s": 0.0123, "p99_lo_s": 0.01, "p99_hi_s": 0.015, "offline_per_s": 812.0, "on_frontier": True}
     missing = {"model": "m", "runs": 0, "on_frontier": False, "reasons": "1 of 1 INVALID: no power"}
     first, second = readable_frontier(schema.frame([point, missing], schema.FRONTIER)).to_dict("records")
     assert {name: text for name, text in first.items() if text} == {

@@ -45,7 +45,7 @@ def plot_frontier(frontier: pd.DataFrame) -> go.Figure:
         return nothing(f"no run of {count(len(rows), 'setting')} is VALID")
     parts = [part.sort_values("p99_s", kind="stable") for _, part in drawn.groupby("label", sort=False)]
     lines = Lines.of([part.iloc[0].to_dict() for part in parts], _LINE)
-    limited = bool((drawn["limit_per_s"] > 0).any())
+    limited = bool((drawn["offline_per_s"] > 0).any())
     fig = go.Figure([trace for part in parts for trace in _traces(part, lines)])
     if len(parts) == 1:
         fig.update_traces(_LABELLED, selector={"mode": "markers"})
@@ -94,7 +94,7 @@ def _p99_axis(rows: pd.DataFrame, bounds: Sequence[float], *, alone: bool) -> di
 
 
 def _throughput_axis(rows: pd.DataFrame) -> dict[str, Any]:
-    shown = _above_0(rows[["throughput_per_s", "limit_per_s"]])
+    shown = _above_0(rows[["throughput_per_s", "offline_per_s"]])
     return log_axis(min(shown), max(shown), most_decades=2.5, pad=_PAD) | {"tickformat": ",~r"}
 
 
@@ -115,7 +115,7 @@ def _traces(part: pd.DataFrame, lines: Lines) -> list[go.Scatter]:
         **(lines.entry(first) | {"showlegend": False}),
     }
     traces = [line, _dots(part, lines, first)]
-    if first["limit_per_s"] > 0:
+    if first["offline_per_s"] > 0:
         traces.append(_limit(part, lines, first))
     return [go.Scatter(trace) for trace in traces]
 
@@ -155,7 +155,7 @@ def _limit(part: pd.DataFrame, lines: Lines, first: Mapping[Any, Any]) -> dict[s
         "mode": "lines",
         # a single setting is to have a line too
         "x": [lo_ms / 1.2, hi_ms * 1.2],
-        "y": [first["limit_per_s"]] * 2,
+        "y": [first["offline_per_s"]] * 2,
         **(lines.entry(first) | {"showlegend": False}),
     }
 

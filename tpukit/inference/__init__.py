@@ -12,7 +12,7 @@
 | `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
 """
 
-from tpukit.inference._benchmark import BenchmarkResult, benchmark
+from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
@@ -59,6 +59,7 @@ __all__ = [
     "UnderTest",
     "Work",
     "benchmark",
+    "check_name",
     "check_tolerance",
     "cpu_peaks",
     "devices",

@@ -1,6 +1,7 @@
 """`benchmark`: one model on one device under one scenario, from the file to the tables."""
 
 import json
+import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 
 from tpukit import host, schema
 from tpukit.clock import Clock, SystemClock
-from tpukit.errors import TpukitError
+from tpukit.errors import ConfigError, TpukitError
 from tpukit.inference import _summary
 from tpukit.inference._devices import get_device
 from tpukit.inference._inspect import inspect_model
@@ -19,6 +20,7 @@ from tpukit.inference._model import Model, read_model
 from tpukit.inference._phases import Job, Measured, run_phases
 from tpukit.inference._roofline import HasPeaks, file_batch, limit, limit_columns, work
 from tpukit.inference._rules import INVALID, VALID, judge
+from tpukit.inference._scenarios import Arrival
 from tpukit.inference._settings import settings
 from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
@@ -27,6 +29,8 @@ from tpukit.workloads import Data, read_data
 
 # a null device's 10 million queries took 80 bytes each at the peak, their way into the history 40 more
 _QUERY_BYTES, _MEMORY_SHARE = 120, 0.8
+# what history.find takes for the newest runs
+_RESERVED = re.compile(r"latest(~\d+)?")
 _LIBRARIES = ("tpukit", "ai-edge-litert", "numpy", "pandas", "scipy")
 
 
@@ -122,6 +126,8 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
         percentile=percentile,
     )
     read, used = read_model(model), clock or SystemClock()
+    if name is not None:
+        check_name(name, read.name)
     job = Job(
         settings=wanted,
         device=get_device(device),
@@ -145,6 +151,14 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
         result = _result(job, before | _run_row(job, measured), measured, stop)
         # one that came too late to cut the run short is not to be lost either
         return replace(result, cut_short=result.cut_short or stop.is_set())
+
+
+def check_name(name: str, model: str) -> None:
+    """Raise ConfigError for a name by which a run could not be found again."""
+    if not name.strip() or not name.isprintable():
+        raise ConfigError(f"name is {name!r}: expected some printable characters on one line")
+    if _RESERVED.fullmatch(name) or name == model:
+        raise ConfigError(f"name is {name!r}, which names other runs already: choose another")
 
 
 def _data(data: Data | Path | str | None) -> Data | None:
@@ -217,4 +231,8 @@ def _limit_columns(job: Job, row: dict[str, Any]) -> dict[str, Any]:
     except TpukitError as error:
         return {"limit": f"none: {error}"}
     runs = made.samples_per_query // made.batch
-    return limit_columns(replace(found, batch=made.batch), metric=metric, value=row[metric], runs=runs)
+    columns = limit_columns(replace(found, batch=made.batch), metric=metric, value=row[metric], runs=runs)
+    if job.scenario.arrival is Arrival.BY_SCHEDULE:
+        # its latency is mostly waiting: near the limit is a device that serves much of what that allows
+        columns["fraction_of_peak"] = row["throughput_per_s"] * found.seconds / made.batch
+    return columns

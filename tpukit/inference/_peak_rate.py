@@ -10,7 +10,7 @@ from tpukit.errors import ConfigError
 from tpukit.inference._benchmark import BenchmarkResult, benchmark
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
-from tpukit.inference._rules import VALID
+from tpukit.inference._rules import VALID, rate_text
 from tpukit.inference._settings import MAX_RATE_HZ
 from tpukit.inference._types import Device
 from tpukit.interrupts import Cancel, interruptible
@@ -156,7 +156,8 @@ def _reason(tried: Mapping[float, bool], capacity_hz: float) -> str:
     held, too_high = bracket(tried)
     if math.isnan(held):
         least = capacity_hz * _FLOOR_SHARE
-        return f"no rate down to {least:.3g} queries/s is VALID: the bound is too short for the device"
+        return f"no rate down to {rate_text(least)} queries/s is VALID: the bound is too short for the device"
     if math.isnan(too_high):
-        return f"no rate up to {MAX_RATE_HZ:g} queries/s was seen to be too high: give longer runs, or a shorter bound"
+        most = rate_text(MAX_RATE_HZ)
+        return f"no rate up to {most} queries/s was seen to be too high: give longer runs, or a shorter bound"
     return ""

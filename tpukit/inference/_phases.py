@@ -178,7 +178,7 @@ def _schedule(job: Job) -> NDArray[np.int64]:
     queries = max(rate_hz * job.settings.duration_s, bounds.min_queries)
     if queries > job.max_queries:
         raise ConfigError(
-            f"a schedule of {queries:.4g} queries at {rate_hz:g} per second: memory holds {job.max_queries} of them; "
+            f"a schedule of {queries:,.0f} queries: memory holds {job.max_queries:,} of them; "
             "ask for fewer queries, a shorter run or a lower rate"
         )
     # the schedule has a generator of its own: the inputs must not depend on how long it is

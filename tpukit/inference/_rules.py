@@ -135,9 +135,16 @@ def _overload(timeline: Timeline, settings: Settings) -> str:
     after_s = (max(timeline.starts_ns[-1], timeline.ends_ns.max()) - timeline.due_ns[0]) / 1e9
     if generator := _generator(timeline, settings):
         return f"{generator}; stopped after {after_s:.3g} s"
+    typical_ns = int(np.median(service_ns(timeline))) if timeline.queries else 0
+    bound_ns = round((settings.latency_bound_s or 0.0) * 1e9)
+    if typical_ns > bound_ns:
+        return (
+            f"stopped after {after_s:.3g} s: at any rate a query takes {typical_ns / 1e6:.4g} ms at p50, longer than "
+            f"the bound of {bound_ns / 1e6:.4g} ms"
+        )
     return (
         f"overloaded: stopped after {after_s:.3g} s, when the bound could not be kept any more; "
-        f"it served {_rate(served_per_s(timeline))} of the {_rate(settings.rate_hz)} queries/s"
+        f"it served {rate_text(served_per_s(timeline))} of the {rate_text(settings.rate_hz)} queries/s"
     )
 
 
@@ -149,10 +156,8 @@ def _generator(timeline: Timeline, settings: Settings) -> str | None:
     span_ns = starts[-1] - starts[0]
     if due[-1] - due[0] >= _ON_TIME_SHARE * span_ns or _own_ns(timeline) < _OWN_SHARE * span_ns:
         return None
-    issued = (len(starts) - 1) / (span_ns / 1e9)
-    return (
-        f"the generator can issue no more than {_rate(issued)} of the {_rate(settings.rate_hz)} queries/s: ask for less"
-    )
+    issued, asked = rate_text((len(starts) - 1) / (span_ns / 1e9)), rate_text(settings.rate_hz)
+    return f"the generator can issue no more than {issued} of the {asked} queries/s: ask for less"
 
 
 def _own_ns(timeline: Timeline) -> int:
@@ -163,7 +168,12 @@ def _own_ns(timeline: Timeline) -> int:
     return int((starts[1:] - np.maximum(timeline.due_ns[1:], free)).sum())
 
 
-def _rate(rate_hz: float | None) -> str:
+def rate_text(rate_hz: float | None) -> str:
+    """Return a rate without an exponent.
+
+    >>> rate_text(1868.09), rate_text(2.146)
+    ('1,868', '2.146')
+    """
     return f"{rate_hz:,.0f}" if rate_hz and rate_hz >= _WHOLE_HZ else f"{rate_hz or 0.0:.4g}"
 
 

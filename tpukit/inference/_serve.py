@@ -24,6 +24,8 @@ Issue = Callable[[int, int], None]
 
 # a run that cannot be VALID any more ends when its oldest query is so many times the bound old
 _BACKLOG_LIMIT = 10
+# of so many, most over the bound are no chance
+_ENOUGH_QUERIES = 20
 _LOOK_UP_NS = 50_000_000
 _ENOUGH_TIME_NS = 3_000_000
 _POLL_S = 0.0005
@@ -138,10 +140,11 @@ class OpenLoop:
                 self._clock.sleep(_POLL_S)
 
     def _is_overloaded(self) -> bool:
-        """Tell whether the backlog is at its limit, or the schedule's end past, and the bound lost for good."""
+        """Tell whether the bound is lost for good, and most queries are over it, or the backlog at its limit."""
         desk, wanted = self._desk, self._demand
         late_ns = self._clock.perf_ns() - desk.due[-1]
-        if desk.age_ns() > wanted.backlog_ns or late_ns > wanted.bound_ns:
+        hopeless = desk.oldest >= _ENOUGH_QUERIES and desk.over * 2 > desk.oldest
+        if hopeless or desk.age_ns() > wanted.backlog_ns or late_ns > wanted.bound_ns:
             self._overloaded = desk.over + desk.overdue() > wanted.allowed_over
         return self._overloaded
 

@@ -159,7 +159,7 @@ def _is_number(value: Any) -> bool:
 def _check_above_0(name: str, value: Any, *, unit: str, most: float) -> None:
     # a NaN is not between anything
     if not _is_number(value) or not 0 < value <= most:
-        raise ConfigError(f"{name} is {value!r} {unit}: expected a number of {unit} above 0, up to {most:g}")
+        raise ConfigError(f"{name} is {value!r} {unit}: expected a number of {unit} above 0, up to {most:,.0f}")
 
 
 def _check_percentile(value: Any) -> None:

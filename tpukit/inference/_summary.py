@@ -14,7 +14,7 @@ from tpukit.host import CpuUse
 from tpukit.inference._inputs import Accuracy
 from tpukit.inference._roofline import NO_PEAKS
 from tpukit.inference._rules import at_percentile, estimate, latencies_ns, service_ns
-from tpukit.inference._scenarios import Scenario
+from tpukit.inference._scenarios import Arrival, Scenario
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
 
@@ -64,7 +64,9 @@ def summary(timeline: Timeline, *, settings: Settings, scenario: Scenario) -> di
         return row
     row |= {
         "steady_s": span_s,
-        "throughput_per_s": n * settings.samples_per_query / span_s if span_s > 0 else float("nan"),
+        "throughput_per_s": n * settings.samples_per_query / span_s
+        if span_s > 0 and _is_rate(n, scenario)
+        else math.nan,
         "drift": stats.drift(service_ns(timeline) / 1e9),
     }
     if settings.percentile is not None:
@@ -73,6 +75,11 @@ def summary(timeline: Timeline, *, settings: Settings, scenario: Scenario) -> di
         over = int((latencies_ns(timeline) > round(settings.latency_bound_s * 1e9)).sum())
         row["over_bound"] = over + len(timeline.starts) - n
     return row
+
+
+def _is_rate(n: int, scenario: Scenario) -> bool:
+    """One query of a schedule took place at no rate."""
+    return n > 1 or scenario.arrival is not Arrival.BY_SCHEDULE
 
 
 def _latency(latencies: NDArray[np.int64], percentile: float) -> dict[str, float]:

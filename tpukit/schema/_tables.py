@@ -136,7 +136,7 @@ RESULTS = Table(
         _number("speedup", "how many times better than the baseline"),
         _text("limit", "what bounds the metric, or why no limit is known"),
         _number("limit_value", "the metric that nothing can beat under that limit"),
-        _number("fraction_of_peak", "share of what that limit allows, 1 where the metric reaches it"),
+        _number("fraction_of_peak", "share of what that limit allows, in server of throughput; 1 where it is reached"),
     ),
 )
 
@@ -203,7 +203,7 @@ FRONTIER = Table(
             dtype="bool",
             doc="whether no setting of its model, device and loop beats it: as much, as soon, and more or sooner",
         ),
-        _number("limit_per_s", "best VALID offline throughput of its model and device; missing without one", "1/s"),
+        _number("offline_per_s", "best VALID offline throughput of its model and device; missing without one", "1/s"),
         _text("reasons", "why runs do not count or a number is missing"),
     ),
 )

@@ -9,6 +9,9 @@ from tpukit.errors import ConfigError
 from tpukit.inference import SCENARIOS, Device, Model, Settings, settings
 
 _BASELINE_SHARE = 0.1
+_MOST_REPEATS = 1000
+_LONG_S = 120.0
+_WHOLE_HZ = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +40,12 @@ class Load:
         for name, axis in axes.items():
             if not axis:
                 raise ConfigError(f"no {name} was given: name at least one")
-        if isinstance(self.repeats, bool) or not isinstance(self.repeats, int) or self.repeats < 1:
-            raise ConfigError(f"repeats is {self.repeats!r}: expected a whole number from 1")
+        if (
+            isinstance(self.repeats, bool)
+            or not isinstance(self.repeats, int)
+            or not 1 <= self.repeats <= _MOST_REPEATS
+        ):
+            raise ConfigError(f"repeats is {self.repeats!r}: expected a whole number from 1 to {_MOST_REPEATS}")
 
     def settings(self) -> list[Settings]:
         """Return the settings of every cell; raises what `inference.settings` does, and for options of no scenario."""
@@ -115,9 +122,14 @@ class Cell:
         made = self.settings
         threads = f"{made.threads} thread{'s' if made.threads > 1 else ''}"
         batch = f" batch {made.batch}" if made.batch > 1 else ""
-        rate = f" {made.rate_hz:g}/s" if made.rate_hz else ""
+        rate = f" {_rate(made.rate_hz)}/s" if made.rate_hz else ""
         baseline = "" if self.baseline else " (baseline)"
-        return f"{self.model.name} {self.device.name} {made.scenario}{rate} {threads}{batch}{baseline}"
+        long = f", {self.seconds / 60:.0f} min or more" if self.seconds >= _LONG_S else ""
+        return f"{self.model.name} {self.device.name} {made.scenario}{rate} {threads}{batch}{baseline}{long}"
+
+
+def _rate(rate_hz: float) -> str:
+    return f"{rate_hz:,.0f}" if rate_hz >= _WHOLE_HZ else f"{rate_hz:.4g}"
 
 
 def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseline: Device | None) -> list[Cell]:

@@ -20,12 +20,12 @@ Array = NDArray[np.float64]
 def frontier(results: pd.DataFrame) -> pd.DataFrame:
     """Return the FRONTIER of a RESULTS table: one row for each setting, with the medians of its VALID runs.
 
-    A setting is on the frontier where no other one of its model, its device and its loop has at least its throughput
-    and at most its p99, one of them strictly better (Pareto). Loops are told apart because latency counts from a
-    query's issue in single_stream and multi_stream, and from when it was due in server: without the waiting, the former
-    would beat every server setting. Latency is a query's, throughput is in samples.
+    A setting is on the frontier where no other one of its model, device and scenario has at least its throughput and at
+    most its p99, one of them strictly better (Pareto). Scenarios are told apart because their latencies are not alike:
+    a query of multi_stream has several samples, one of server counts from when it was due. Latency is a query's,
+    throughput is in samples.
 
-    offline has no latency and no row; the best VALID one is `limit_per_s` of its model and device, with any batch and
+    offline has no latency and no row; the best VALID one is `offline_per_s` of its model and device, with any batch and
     threads. A setting without a VALID run keeps its row, its numbers missing, with the reasons. Rows are in order of
     model and device as given, then of p99. Raises SchemaError where `results` is no RESULTS table.
 
@@ -40,7 +40,7 @@ def frontier(results: pd.DataFrame) -> pd.DataFrame:
     latency = results[results["scenario"] != _OFFLINE]
     rows = [_row(part, limits) for _, part in latency.groupby(list(_SETTING), sort=False, dropna=False)]
     df = schema.frame([row | {"on_frontier": False} for row in rows], schema.FRONTIER)
-    for _, part in df.groupby(["model", "device", df["rate_hz"].isna()], sort=False, dropna=False):
+    for _, part in df.groupby(["model", "device", "scenario"], sort=False, dropna=False):
         df.loc[part.index, "on_frontier"] = unbeaten(part["throughput_per_s"].to_numpy(), part["p99_s"].to_numpy())
     return _ordered(df)
 
@@ -66,7 +66,7 @@ def _limits(results: pd.DataFrame) -> dict[Hashable, float]:
 def _row(runs: pd.DataFrame, limits: Mapping[Hashable, float]) -> dict[str, Any]:
     first = runs.iloc[0]
     row: dict[str, Any] = {name: first[name] for name in _SETTING}
-    row |= {"limit_per_s": limits.get((first["model"], first["device"]), np.nan), "reasons": _reasons(runs)}
+    row |= {"offline_per_s": limits.get((first["model"], first["device"]), np.nan), "reasons": _reasons(runs)}
     counted = runs[runs["verdict"] == VALID]
     row |= {"runs": len(counted)}
     if counted.empty:

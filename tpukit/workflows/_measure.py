@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tpukit.errors import ConfigError
 from tpukit.history import History
-from tpukit.inference import Cancel, Device, Model, get_device, read_models
+from tpukit.inference import Cancel, Device, Model, check_name, get_device, read_models
 from tpukit.workflows._cells import Load, cells
 from tpukit.workflows._sweep import Measured, Step, run_cells
 from tpukit.workloads import Data
@@ -35,6 +35,9 @@ def measure(  # noqa: PLR0913 what to measure, where to keep it, and who looks o
     load = load or Load()
     read, on = check_sweep(models, devices=devices, load=load)
     against = None if baseline is None else get_device(baseline)
+    if name is not None:
+        for model in read:
+            check_name(name, model.name)
     history.check()
     return run_cells(
         cells(read, on, load, against), history=history, name=name, data=data, progress=progress, cancel=cancel

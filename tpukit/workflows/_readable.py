@@ -218,7 +218,7 @@ def _point(row: Mapping[Hashable, object]) -> dict[str, str]:
         "samples/s": _number(row["throughput_per_s"]),
         "p99 ms": _number(row["p99_s"], 1e3) + _interval(row["p99_lo_s"], row["p99_hi_s"]),
         "frontier": "yes" if row["on_frontier"] else "",
-        "offline samples/s": _number(row["limit_per_s"]),
+        "offline samples/s": _number(row["offline_per_s"]),
     }
 
 

@@ -178,13 +178,15 @@ def _known(base: Mapping[str, Any], metric: str) -> Known:
 def _compared(cell: Cell, outcome: BenchmarkResult, known: Known) -> dict[str, Any]:
     scenario = SCENARIOS[cell.settings.scenario]
     value = float(outcome.summary[scenario.metric].iloc[0])
-    return {
+    found = {
         "baseline": known.text,
         "baseline_value": known.value,
         "baseline_lo": known.lo,
         "baseline_hi": known.hi,
-        "speedup": known.value / value if scenario.lower_is_better else value / known.value,
     }
+    if isinstance(cell.baseline, Known):  # of another scenario: what waiting adds is no speed
+        return found
+    return found | {"speedup": known.value / value if scenario.lower_is_better else value / known.value}
 
 
 def failed(cell: Cell, error: TpukitError) -> dict[str, Any]:
