@@ -95,12 +95,12 @@ def notes(results: pd.DataFrame) -> pd.DataFrame:
 def compared(comparison: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return a table of text with one row for each row of COMPARISON, and a line for each that needs words.
 
-    Values are in milliseconds, or samples a second; the ratio is followed by its interval.
+    Values are in milliseconds, or samples a second; the ratio is followed by its interval, where it has one.
 
     >>> row = {"model": "a", "metric": "p50_s", "base_value": 0.001, "new_value": 0.0011, "ratio": 1.1}
     >>> table, lines = compared(schema.frame([row | {"reason": "too few"}], schema.COMPARISON))
     >>> table[["base", "new", "× as long"]].to_numpy().tolist(), lines
-    ([['1.00 ms', '1.10 ms', '1.100 [?, ?]']], ['a: too few'])
+    ([['1.00 ms', '1.10 ms', '1.100']], ['a: too few'])
     """
     rows = schema.check(comparison, schema.COMPARISON).to_dict("records")
     said = [(_run(row), [_text(row[name]) for name in ("design", "differs", "reason")]) for row in rows]
@@ -111,11 +111,12 @@ def compared(comparison: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _compared(row: Mapping[Hashable, object]) -> dict[str, str]:
     rate = str(row["metric"]).endswith("_per_s")
     factor, unit = (1.0, "/s") if rate else (1e3, "ms")
+    sides = ("base", "new")
     ratio, lo, hi = (significant(float(row[name]), 4) for name in ("ratio", "ratio_lo", "ratio_hi"))  # type: ignore[arg-type]
     return _settings(row) | {
         "runs": f"{row['base_runs']}, {row['new_runs']}",
-        **{side: f"{_number(row[f'{side}_value'], factor)} {unit}".lstrip() for side in ("base", "new")},
-        "× as long": f"{ratio} [{lo or '?'}, {hi or '?'}]" if ratio else "",
+        **{side: f"{value} {unit}" if (value := _number(row[f"{side}_value"], factor)) else "" for side in sides},
+        "× as long": f"{ratio} [{lo or '?'}, {hi or '?'}]" if ratio and (lo or hi) else ratio,
         "verdict": _text(row["verdict"]),
     }
 
