@@ -345,7 +345,6 @@ def test_lab_in_a_home_that_cannot_be_written_is_one_line(
     ("error", "says"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "cannot write the output: No space left on device"),
-        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "cannot write the output: Broken pipe"),
         (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "cannot use /a/b: Permission denied"),
     ],
 )
@@ -358,6 +357,33 @@ def test_only_an_error_of_the_output_is_called_one(
     monkeypatch.setattr("tpukit.cli.app", fail)
     assert run(["devices"]) == 2
     assert one_line(capsys.readouterr().err) == f"tpukit: {says}"
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    """As `| head -1`: the pipe has no reader before the first line is written."""
+    for arguments in (["devices"], ["devices", "--json"], ["inspect", "digits_cnn_int8"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        command = [sys.executable, "-m", "tpukit", *arguments]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=100)
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_under_the_output_is_one_line_and_exit_2() -> None:
+    command = [sys.executable, "-m", "tpukit", "devices"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert one_line(done.stderr).startswith("tpukit: cannot write the output: ")
+
+
+def test_devices_says_yes_and_leaves_out_a_column_without_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["devices"]) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert "reason" not in heading
+    assert [row.split()[:2] for row in rows] == [["cpu", "yes"], ["reference", "yes"]]
 
 
 def test_a_closed_standard_error_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

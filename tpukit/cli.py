@@ -3,6 +3,7 @@
 Exit codes: 0 on success, 1 where the answer is "no", 2 on bad usage or input, with one line that says why.
 """
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -257,13 +258,26 @@ def main() -> None:
         # a terminal without the multiplication sign gets a ? instead of a traceback
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     terminate_as_interrupt()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(_flushed(run(sys.argv[1:])))
+
+
+def _flushed(code: int) -> int:
+    """Write what is left of the output, and return the exit code."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # or Python would try once more at its exit, and say so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError) and code == 0:
+            return terminal.fail(f"cannot write the output: {error.strerror}", BAD)
+    return code
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; every expected failure is one line on standard error."""
     try:
-        code = app(args=list(arguments), prog_name="tpukit", standalone_mode=False)
+        code = _answer(arguments)
     except TpukitError as error:
         stopped = isinstance(error, ReportStoppedError)
         return terminal.fail(_by_option(str(error)), NO if stopped else BAD)
@@ -303,3 +317,16 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return error is not None and (
         isinstance(error, KeyboardInterrupt) or _is_interrupt(error.__cause__) or _is_interrupt(error.__context__)
     )
+
+
+def _answer(arguments: Sequence[str]) -> object:
+    """Return what the command ends with; that a reader of its output has read enough, as head does, is no failure."""
+    try:
+        return app(args=list(arguments), prog_name="tpukit", standalone_mode=False)
+    except BrokenPipeError:
+        return 0
+    except SystemExit as ended:
+        # typer and rich make an exit with 1 of it
+        if isinstance(ended.__context__, BrokenPipeError):
+            return 0
+        raise

@@ -4,18 +4,18 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tpukit.paths import printable
+from tpukit.tables import fits, laid_out
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
-    from rich.table import Table
 
     from tpukit.inference import ModelInfo
     from tpukit.workflows import Measured, MeasuredPeaks, Step
@@ -29,10 +29,8 @@ _COMMON = ("device", "threads", "batch", "queries/s", "bound ms", "percentile", 
 _LEAST_WANTED = (
     "p90 ms", "estimate ms", "mJ/sample", "over bound", "accuracy", "net mJ/sample", "samples/s", "% of limit",
 )  # fmt: skip
-# after these nothing is left to leave out: the baseline has rows of its own, and p99 says more under load than p50
-_LAST_RESORT = ("× baseline", "p50 ms")
+_COMPARED_ONCE = ("device", "scenario", "threads")
 _ENDLESS = 10_000
-_PROSE = ("about", "note", "reason", "what")
 
 
 def fail(line: str, code: int) -> int:
@@ -41,9 +39,15 @@ def fail(line: str, code: int) -> int:
     return code
 
 
+def _fail_each(lines: Iterable[str]) -> None:
+    """Say each line on standard error, those that are the same once."""
+    for line in dict.fromkeys(lines):
+        fail(line, NO)
+
+
 @contextmanager
 def progress(title: str) -> "Iterator[Callable[[Step], None] | None]":
-    """Show a bar with the time left on a terminal, nothing in a pipe."""
+    """Show a bar with the time left on a terminal from the first step that begins, nothing in a pipe."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -53,9 +57,18 @@ def progress(title: str) -> "Iterator[Callable[[Step], None] | None]":
     percent = TextColumn("{task.percentage:.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeRemainingColumn())
     # no refreshing thread: it would run beside the measured one
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda step: bar.update(task, completed=step.share, description=step.label, refresh=True)
+    bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
+    task = bar.add_task(title, total=1.0)
+    with ExitStack() as shown:
+
+        def take(step: "Step") -> None:
+            bar.update(task, completed=step.share, description=step.label)
+            if step.begins and not bar.live.is_started:
+                shown.enter_context(bar)
+            if bar.live.is_started:
+                bar.refresh()
+
+        yield take
 
 
 def notebook_progress(show: "Callable[[Step], None] | None") -> Callable[[str], None] | None:
@@ -86,16 +99,15 @@ def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *
         show_results(measured.everything())
         show_frontier(settings)
         _show_cross_check(checked)
-    for row in results[results["run_id"].isna()].itertuples():
-        fail(f"{row.model} on {row.device}: {row.reasons}", NO)
+    not_run = results[results["run_id"].isna()]
+    _fail_each(f"{row.model} on {row.device}: {row.reasons}" for row in not_run.itertuples())
     failed = results["run_id"].isna().any()
     return _ended(measured, code=BAD if failed else NO if (results["verdict"] == "INVALID").any() else 0)
 
 
 def _ended(measured: "Measured", *, code: int) -> int:
     """Say what was not measured or not stored, and return the exit code, `code` where nothing is worse."""
-    for label in measured.not_measured:
-        fail(f"not measured: {label}", NO)
+    _fail_each(f"not measured: {label}" for label in measured.not_measured)
     if measured.not_stored:
         return fail(measured.not_stored, BAD)
     if measured.cut_short and code != BAD:
@@ -113,8 +125,8 @@ def show_frontier(settings: "pd.DataFrame") -> None:
     table = readable_frontier(settings[several])
     _shorten(table, ["p99 ms"])
     for shared, part in by_scenario(table, [*_COMMON, "model", "offline samples/s", "runs"]):
-        typer.echo(f"throughput against p99: {printable(shared)}")
-        _show_fitting(part, ("runs", "offline samples/s", "device"))
+        _say(f"throughput against p99: {shared}")
+        _show_table(part, ("runs", "offline samples/s"))
 
 
 def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
@@ -126,8 +138,8 @@ def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
         print_json({"peaks": records(peaks)} | _measured(found.measured))
     elif len(peaks):
         shared, rest = said_once(readable_peaks(peaks), _COMMON)
-        typer.echo(f"highest rate of server, in queries: {printable(shared)}")
-        show(rest, as_json=False)
+        _say(f"highest rate of server, in queries: {shared}")
+        _show_table(rest, ("runs", "single_stream/s"))
     failed = (peaks["capacity_hz"].isna() & (peaks["runs"] == 0)).any()
     return _ended(found.measured, code=BAD if failed else NO if peaks["rate_hz"].isna().any() else 0)
 
@@ -154,7 +166,7 @@ def _show_cross_check(checked: "pd.DataFrame | None") -> None:
     if checked is None:
         return
     typer.echo()
-    _show_fitting(side_by_side(checked))
+    _show_table(side_by_side(checked), _LEAST_WANTED)
     theirs = checked[(checked["harness"] != "tpukit") & (checked["verdict"] == "INVALID")]
     for row in theirs.itertuples():
         _say(f"{row.model} by {row.harness}: {row.reasons}")
@@ -177,24 +189,22 @@ def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None)
         table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         brief, heading = _starred(part, shared)
-        typer.echo(printable(heading))
-        _show_fitting(brief, (*_LEAST_WANTED, *_LAST_RESORT))
+        _say(heading)
+        _show_table(brief, _LEAST_WANTED)
     for count, first, note in notes(results).itertuples(index=False):
-        more = f" (and {count - 1} more like it, with other numbers)" if count > 1 else ""
-        _say(f"{first}: {note}{more}")
+        _say(f"{first}: {note}{_more(note, count - 1)}")
 
 
-def _show_fitting(table: "pd.DataFrame", least_wanted: Sequence[str] = _LEAST_WANTED) -> None:
-    for name in least_wanted:
-        if _fits(table):
-            break
-        table = table.drop(columns=name, errors="ignore")
-    show(table, as_json=False)
+def _more(note: str, others: int) -> str:
+    """Say how many notes there are like this one; only what has numbers can differ in them."""
+    if not others:
+        return ""
+    return f" (and {others} more like it, with other numbers)" if re.search(r"\d", note) else f" (and {others} more)"
 
 
 def _starred(table: "pd.DataFrame", heading: str) -> "tuple[pd.DataFrame, str]":
     """Return a table whose verdicts are brief, where it would be too wide without all that can be left out."""
-    if "verdict" not in table or _fits(table.drop(columns=[*_LEAST_WANTED], errors="ignore")):
+    if "verdict" not in table or _has_room(table.drop(columns=[*_LEAST_WANTED], errors="ignore")):
         return table, heading
     return table.assign(verdict=table["verdict"].str.replace(", unstable", " *")), f"{heading} (* unstable)"
 
@@ -207,15 +217,30 @@ def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> 
         from tpukit.workflows import compared
 
         numbers, words = compared(table)
-        show(numbers, as_json=False)
+        _show_compared(numbers)
         for line in words:
             _say(line)
     # a cell without a ratio is slower because no run kept its latency bound
     failed = table[(table["verdict"] == "slower") & ~(table["ratio"] < 1 + fail_on)]
-    for row in failed.to_dict("records"):
-        much = row["reason"] if math.isnan(row["ratio"]) else f"takes {row['ratio']:.3f} times as long"
-        fail(f"slower: {row['model']} on {row['device']}, {row['scenario']}, {much}", NO)
+    _fail_each(
+        f"slower: {row['model']} on {row['device']}, {row['scenario']}, {_slower(row)}"
+        for row in failed.to_dict("records")
+    )
     return NO if len(failed) else 0
+
+
+def _slower(row: Mapping[Hashable, Any]) -> str:
+    return str(row["reason"]) if math.isnan(row["ratio"]) else f"takes {row['ratio']:.3f} times as long"
+
+
+def _show_compared(table: "pd.DataFrame") -> None:
+    """Show a comparison for people; where it is too wide, what all its rows share is said above it."""
+    from tpukit.workflows import said_once
+
+    if not _has_room(table):
+        shared, table = said_once(table, _COMPARED_ONCE)
+        _say(shared)
+    _show_table(table, ("runs",))
 
 
 def show_model(info: "ModelInfo", *, as_json: bool) -> None:
@@ -291,14 +316,16 @@ def show(table: "pd.DataFrame", *, as_json: bool) -> None:
     if as_json:
         print_json(records(table))
         return
-    _console().print(_rich(table))
+    _show_table(table)
 
 
-def _fits(table: "pd.DataFrame") -> bool:
-    from rich.console import Console
+def _show_table(table: "pd.DataFrame", least_wanted: Sequence[str] = ()) -> None:
+    console = _console()
+    console.print(laid_out(table, console.width, least_wanted))
 
-    # measured on a console without an edge, which would cut the answer too
-    return Console(width=_ENDLESS).measure(_rich(table)).minimum <= _console().width
+
+def _has_room(table: "pd.DataFrame") -> bool:
+    return fits(table, _console().width)
 
 
 def _say(line: str) -> None:
@@ -312,29 +339,6 @@ def _console() -> "Console":
     console = Console()
     # a pipe has no width: nothing is cut there
     return console if console.is_terminal else Console(width=_ENDLESS)
-
-
-def _rich(table: "pd.DataFrame") -> "Table":
-    from rich.table import Table
-
-    shown = Table(box=None, header_style="bold", pad_edge=False)
-    cells = [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    for name, *column in zip(table.columns, *cells, strict=True):
-        # prose may fold, names and numbers may not
-        widest = 1 if name in _PROSE else max(map(len, [name, *column]))
-        shown.add_column(name, min_width=widest, overflow="fold")
-    for row in cells:
-        shown.add_row(*row)
-    return shown
-
-
-def _cell(value: object) -> str:
-    import pandas as pd
-    from rich.markup import escape
-
-    if pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    return escape(f"{value:.4g}" if isinstance(value, float) else printable(str(value)))
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
