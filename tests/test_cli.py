@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tpukit import History, cli
+from tpukit import History
 from tpukit.cli import run
 from tpukit.workloads import bundled_models
 
@@ -391,25 +391,3 @@ def test_a_closed_standard_error_leaves_the_exit_code(monkeypatch: pytest.Monkey
     assert run(["inspect", "nothing_like_it"]) == 2
     assert run([]) == 2
     assert run(["no-such-command"]) == 2
-
-
-def test_ctrl_c_behind_an_import_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A library written in C that is interrupted while it is imported says that it cannot be."""
-
-    def interrupted(*given: object, **options: object) -> int:
-        raise ImportError("initialization failed") from KeyboardInterrupt()
-
-    monkeypatch.setattr(cli, "app", interrupted)
-    assert run(["devices"]) == 1
-    assert one_line(capsys.readouterr().err).startswith("tpukit: stopped; ")
-
-
-def test_an_import_that_fails_of_itself_is_not_taken_for_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*given: object, **options: object) -> int:
-        raise ImportError("no module named this")
-
-    monkeypatch.setattr(cli, "app", broken)
-    with pytest.raises(ImportError, match="no module named this"):
-        run(["devices"])
