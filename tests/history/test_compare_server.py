@@ -21,20 +21,22 @@ SERVER: dict[str, Any] = {
 }  # fmt: skip
 
 
-def why(latency_ms: float, *, queries: int = 1000, **given: Any) -> str:
-    """Return what a run of such queries says, in the words of `inference`."""
-    starts = [10 * MS * at for at in range(queries)]
-    ends = [start + round(latency_ms * MS) for start in starts]
+def why(latency_ms: float, *, waited_ms: float = 0.0, queries: int = 1000, **given: Any) -> str:
+    """Return what a run of such queries, part of whose latency was waiting, says in the words of `inference`."""
+    due = [10 * MS * at for at in range(queries)]
+    starts = [time + round(waited_ms * MS) for time in due]
+    ends = [time + round(latency_ms * MS) for time in due]
     if given.get("failure"):
         ends[-1] = NEVER
         given["failed"] = queries - 1
-    timeline = Timeline(starts=array("q", starts), ends=array("q", ends), due=array("q", starts), **given)
+    timeline = Timeline(starts=array("q", starts), ends=array("q", ends), due=array("q", due), **given)
     wanted = settings("server", duration_s=1.0, min_queries=1, rate_hz=100.0, latency_bound_s=0.01)
     bounds = steady(duration_s=wanted.duration_s, min_queries=wanted.min_queries, max_queries=10**9)
     return "; ".join(judge(timeline, settings=wanted, bounds=bounds))
 
 
 OVER, OVERLOADED = why(20.0), why(20.0, overloaded=True)
+QUEUED = why(20.0, waited_ms=19.0, overloaded=True)
 NO_FAULT = {
     "cut short": why(20.0, cut_short=True),
     "failed": why(20.0, failure="hot"),
@@ -64,7 +66,7 @@ def compared(history: History, *sets: list[Frames]) -> dict[str, Any]:
     return row
 
 
-@pytest.mark.parametrize("reason", [OVER, OVERLOADED, f"{OVER}; no baseline, reference was INVALID: failed"])
+@pytest.mark.parametrize("reason", [OVER, OVERLOADED, QUEUED, f"{OVER}; no baseline, reference was INVALID: failed"])
 def test_a_side_that_keeps_its_bound_no_more_is_slower(history: History, reason: str) -> None:
     row = compared(history, runs("before"), runs("after", at=50, number=2, reasons=reason))
     assert (row["verdict"], row["base_runs"], row["new_runs"]) == ("slower", 3, 0)
@@ -112,7 +114,9 @@ def test_a_bound_that_one_run_of_the_base_does_not_keep_decides_nothing(history:
 
 def test_a_run_over_its_bound_is_one_where_the_rules_say_so() -> None:
     assert "over the bound of 10 ms" in OVER
-    assert OVERLOADED.startswith("overloaded: ")
+    assert QUEUED.startswith("overloaded: ")
+    assert OVERLOADED.startswith("stopped after ")
+    assert "longer than the bound of 10 ms" in OVERLOADED
     assert all("over the bound" in reason or "queries" in reason for reason in NO_FAULT.values())
 
 

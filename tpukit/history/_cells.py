@@ -23,7 +23,7 @@ METRICS = ("p50_s", "p90_s", "p99_s", "percentile_s", "throughput_per_s")
 _VALID = "VALID"
 _SHA_SHOWN = 12
 # the first reason of a run that did all it should and was too slow: a run cut short says that first
-_OVER = r"overloaded: |percentile [^;]* over the bound of "
+_OVER = r"overloaded: |stopped after [^;]* longer than the bound of |percentile [^;]* over the bound of "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
