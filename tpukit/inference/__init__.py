@@ -22,7 +22,7 @@ from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
 from tpukit.inference._peaks import cpu_peaks
 from tpukit.inference._roofline import HasPeaks, Limit, Peaks, Work, limit, work
-from tpukit.inference._rules import INVALID, VALID
+from tpukit.inference._rules import INVALID, VALID, rate_text
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
@@ -70,6 +70,7 @@ __all__ = [
     "inspect_model",
     "limit",
     "loadgen_version",
+    "rate_text",
     "read_model",
     "read_models",
     "settings",

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from tpukit.errors import ConfigError
-from tpukit.inference import SCENARIOS, Device, Model, Settings, settings
+from tpukit.inference import SCENARIOS, Device, Model, Settings, rate_text, settings
 
 _BASELINE_SHARE = 0.1
 _MOST_REPEATS = 1000
 _LONG_S = 120.0
-_WHOLE_HZ = 1000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +119,16 @@ class Cell:
     def label(self) -> str:
         """What it is, in a few words."""
         made = self.settings
-        threads = f"{made.threads} thread{'s' if made.threads > 1 else ''}"
-        batch = f" batch {made.batch}" if made.batch > 1 else ""
-        rate = f" {_rate(made.rate_hz)}/s" if made.rate_hz else ""
+        rate = f" {rate_text(made.rate_hz)}/s" if made.rate_hz else ""
         baseline = "" if self.baseline else " (baseline)"
         long = f", {self.seconds / 60:.0f} min or more" if self.seconds >= _LONG_S else ""
-        return f"{self.model.name} {self.device.name} {made.scenario}{rate} {threads}{batch}{baseline}{long}"
+        return f"{self.model.name} {self.device.name} {made.scenario}{rate} {shape(made)}{baseline}{long}"
 
 
-def _rate(rate_hz: float) -> str:
-    return f"{rate_hz:,.0f}" if rate_hz >= _WHOLE_HZ else f"{rate_hz:.4g}"
+def shape(made: Settings) -> str:
+    """Return threads and batch in a few words."""
+    threads = f"{made.threads} thread{'s' if made.threads > 1 else ''}"
+    return f"{threads} batch {made.batch}" if made.batch > 1 else threads
 
 
 def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseline: Device | None) -> list[Cell]:

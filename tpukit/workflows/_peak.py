@@ -24,7 +24,7 @@ from tpukit.inference import (
     find_peak,
 )
 from tpukit.interrupts import AnyOf, interruptible
-from tpukit.workflows._cells import Cell, Known, Load
+from tpukit.workflows._cells import Cell, Known, Load, shape
 from tpukit.workflows._measure import check_sweep
 from tpukit.workflows._sweep import Measured, Step, Sweep
 from tpukit.workloads import Data
@@ -122,10 +122,7 @@ class _Target:
 
     @property
     def label(self) -> str:
-        made = self.settings
-        batch = f" batch {made.batch}" if made.batch > 1 else ""
-        threads = f"{made.threads} thread{'s' if made.threads > 1 else ''}"
-        return f"{self.model.name} {self.device.name} peak {threads}{batch}"
+        return f"{self.model.name} {self.device.name} peak {shape(self.settings)}"
 
     def cell(self, run: BenchmarkResult, baseline: Known | None) -> Cell:
         """Return what a run of the search measured; without a baseline it is single_stream."""
