@@ -1,7 +1,6 @@
 """What stands beside a result from the same run: the hardware's limit, energy and heat."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from tpukit.inference import Model, Peaks, benchmark, get_device, read_model
 from tpukit.testing import FakeDevice, ManualClock
 
 pytestmark = pytest.mark.usefixtures("quiet")
-PEAKS = Peaks(threads=1, ops_per_s={"int8": 1e9}, bytes_per_s={2**14: 1e9}, measured=datetime(2026, 1, 1, tzinfo=UTC))
+PEAKS = Peaks(ops_per_s={"int8": 1e9}, bytes_per_s={2**14: 1e9}, source="1 thread (measured 2026-01-01)")
 
 
 class Bounded(FakeDevice):

@@ -17,7 +17,6 @@ from tpukit import host
 from tpukit.errors import ConfigError
 from tpukit.inference import Model, Peaks, _kernels, cpu_peaks, get_device, inspect_model, work
 from tpukit.inference._kernels import Kernel, LiteRTKernels
-from tpukit.inference._peaks import measured_peaks
 from tpukit.testing import ManualClock
 
 MACHINE = host.Host(name="pc", cpu="Fake 8086", cores=4, memory_bytes=2**30, governor="performance", os="Linux 6")
@@ -85,22 +84,21 @@ def content(tmp_path: Path) -> list[dict[str, Any]]:
     return json.loads((tmp_path / "home" / "peaks.json").read_text())
 
 
-def test_a_peak_is_the_best_rate_of_all_kernels_and_runs(clock: ManualClock, kernels: FakeKernels) -> None:
-    found = measured_peaks(3, clock=clock, kernels=kernels)
-    assert found.threads == 3
+def test_a_peak_is_the_best_rate_of_all_kernels_and_runs(ask: Ask) -> None:
+    found = ask(3)
+    assert found.source == f"3 threads (measured {ManualClock().utc():%Y-%m-%d})"
     assert found.ops_per_s == pytest.approx({"int8": 4000 / 0.002, "float32": 500 / 0.002})
     assert found.bytes_per_s == pytest.approx({2**14: 2**14 / 0.002, 2**26: 2**10 / 0.002})
-    assert found.measured == ManualClock().utc()
 
 
-def test_measuring_ends_after_its_budget(clock: ManualClock, kernels: FakeKernels) -> None:
-    measured_peaks(1, clock=clock, kernels=kernels)
+def test_measuring_ends_after_its_budget(ask: Ask, clock: ManualClock) -> None:
+    ask(1)
     assert 2 * 1.2 <= clock.now() < 3.0
 
 
-def test_slow_kernels_run_twice_each_and_once_in_turn(clock: ManualClock) -> None:
+def test_slow_kernels_run_twice_each_and_once_in_turn(ask: Ask, clock: ManualClock) -> None:
     slow = FakeKernels(clock, speed=1e-3)
-    assert measured_peaks(1, clock=clock, kernels=slow).ops_per_s["int8"] == pytest.approx(4000 / 2)
+    assert ask(1, kernels=slow).ops_per_s["int8"] == pytest.approx(4000 / 2)
     assert clock.now() == pytest.approx(5 * (4 + 2))
 
 
@@ -160,7 +158,8 @@ def test_more_threads_never_have_lower_peaks(ask: Ask, kernels: FakeKernels) -> 
     one = ask(1)
     kernels.speed = 0.5
     two = ask(2)
-    assert (two.threads, two.ops_per_s, two.bytes_per_s) == (2, one.ops_per_s, one.bytes_per_s)
+    assert two.source.startswith("2 threads")
+    assert (two.ops_per_s, two.bytes_per_s) == (one.ops_per_s, one.bytes_per_s)
     assert kernels.asked == [1, 2]
     assert ask(2) == two
 
@@ -179,7 +178,7 @@ def test_on_a_busy_machine_the_next_process_measures_again_and_the_best_counts(
     machine(others_s=100.0)
     caplog.set_level(logging.INFO)
     good = ask(2)
-    assert good.busy
+    assert good.source.endswith(" on a busy machine)")
     assert "cores busy while peaks of 2 were measured" in caplog.text
     kernels.speed = 0.5
     assert ask(2).ops_per_s == good.ops_per_s
@@ -188,7 +187,7 @@ def test_on_a_busy_machine_the_next_process_measures_again_and_the_best_counts(
     better = ask(2)
     assert better.ops_per_s["int8"] == pytest.approx(2 * good.ops_per_s["int8"])
     assert ask(2) == better
-    assert not better.busy
+    assert "busy" not in better.source
     assert kernels.asked == [2, 2, 2]
 
 
@@ -213,7 +212,7 @@ def test_a_damaged_file_is_measured_again_and_replaced(
     first = ask()
     (tmp_path / "home" / "peaks.json").write_bytes(damage)
     again = ask()
-    assert again == replace(first, measured=again.measured)
+    assert again == replace(first, source=again.source)
     assert ask() == again
     assert kernels.asked == [1, 1]
     assert "is no file of peaks" in caplog.text
@@ -258,7 +257,7 @@ def test_a_home_that_cannot_be_written_costs_a_warning_only(
     ask: Ask, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "home").write_text("a file where a folder belongs")
-    assert ask().threads == 1
+    assert ask().source.startswith("1 thread")
     assert "cannot create folder" in caplog.text
     assert "measured again by the next process" in caplog.text
 
@@ -274,7 +273,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fdopen", full)
-    assert ask(2).threads == 2
+    assert ask(2).source.startswith("2 threads")
     assert "No space left on device" in caplog.text
     assert content(tmp_path) == before
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["peaks.json"]

@@ -34,6 +34,9 @@ class _Kept:
     """One entry of the file: what was measured, and on which machine."""
 
     machine: dict[str, Any]
+    threads: int
+    measured: datetime
+    busy: bool
     peaks: Peaks
 
 
@@ -59,38 +62,34 @@ def cpu_peaks(
     known = _here(_read(path), machine)
     before = known.get(threads)
     if before is None or before.busy:
-        found = _measured(threads, clock=clock, kernels=kernels)
-        known[threads] = found.raised_to([before] if before else [])
-        _keep(path, _Kept(machine=machine, peaks=known[threads]))
+        found = _measured(machine, threads, clock=clock, kernels=kernels)
+        known[threads] = replace(found, peaks=found.peaks.raised_to([before.peaks] if before else []))
+        _keep(path, known[threads])
     # what fewer threads reached, more can reach
-    return known[threads].raised_to([peaks for fewer, peaks in known.items() if fewer < threads])
+    return known[threads].peaks.raised_to([kept.peaks for fewer, kept in known.items() if fewer < threads])
 
 
-def _measured(threads: int, *, clock: Clock, kernels: Kernels) -> Peaks:
+def _measured(machine: dict[str, Any], threads: int, *, clock: Clock, kernels: Kernels) -> _Kept:
     _LOG.info("measuring the peaks of the processor with %d of its cores", threads)
-    use, began = host.cpu_use(), clock.now()
-    peaks = measured_peaks(threads, clock=clock, kernels=kernels)
+    use, began, measured = host.cpu_use(), clock.now(), clock.utc()
+    ops_per_s = _best_rates(kernels.arithmetic(threads), clock)
+    bytes_per_s = _best_rates(kernels.streams(threads), clock)
     others = _others_cores(use, host.cpu_use(), clock.now() - began)
     busy = others + threads > host.allowed_processors() + _TOO_MANY_CORES
     if busy:
         _LOG.info("other processes kept %.1f cores busy while peaks of %d were measured", others, threads)
-    return replace(peaks, busy=busy)
+    peaks = Peaks(ops_per_s=ops_per_s, bytes_per_s=bytes_per_s, source=_source(threads, measured, busy=busy))
+    return _Kept(machine=machine, threads=threads, measured=measured, busy=busy, peaks=peaks)
+
+
+def _source(threads: int, measured: datetime, *, busy: bool) -> str:
+    noun = "thread" if threads == 1 else "threads"
+    return f"{threads} {noun} (measured {measured:%Y-%m-%d}{' on a busy machine' if busy else ''})"
 
 
 def _others_cores(before: host.CpuUse, after: host.CpuUse, wall_s: float) -> float:
     others_s = (after.all_s - before.all_s) - (after.own_s - before.own_s)
     return max(0.0, others_s) / wall_s if wall_s > 0 else 0.0
-
-
-def measured_peaks(threads: int, *, clock: Clock, kernels: Kernels) -> Peaks:
-    """Return the best rates of `kernels` in many short bursts."""
-    measured = clock.utc()
-    return Peaks(
-        threads=threads,
-        ops_per_s=_best_rates(kernels.arithmetic(threads), clock),
-        bytes_per_s=_best_rates(kernels.streams(threads), clock),
-        measured=measured,
-    )
 
 
 def _best_rates(kernels: Sequence[Kernel[Of]], clock: Clock) -> dict[Of, float]:
@@ -121,8 +120,8 @@ def _machine() -> dict[str, Any]:
     return described | host.versions(_LIBRARIES)
 
 
-def _here(kept: Sequence[_Kept], machine: dict[str, Any]) -> dict[int, Peaks]:
-    return {each.peaks.threads: each.peaks for each in kept if each.machine == machine}
+def _here(kept: Sequence[_Kept], machine: dict[str, Any]) -> dict[int, _Kept]:
+    return {each.threads: each for each in kept if each.machine == machine}
 
 
 def _read(path: Path) -> list[_Kept]:
@@ -139,7 +138,7 @@ def _read(path: Path) -> list[_Kept]:
 
 def _keep(path: Path, new: _Kept) -> None:
     # read again: another process may have measured meanwhile
-    others = [each for each in _read(path) if (each.machine, each.peaks.threads) != (new.machine, new.peaks.threads)]
+    others = [each for each in _read(path) if (each.machine, each.threads) != (new.machine, new.threads)]
     try:
         paths.make_private_folder(path.parent)
         with paths.replacing(path) as file:
@@ -152,23 +151,23 @@ def _to_record(kept: _Kept) -> dict[str, Any]:
     peaks = kept.peaks
     return {
         "machine": kept.machine,
-        "threads": peaks.threads,
-        "measured": peaks.measured.isoformat(),
+        "threads": kept.threads,
+        "measured": kept.measured.isoformat(),
         "ops_per_s": dict(peaks.ops_per_s),
         # JSON's keys are text
         "bytes_per_s": [[size, rate] for size, rate in peaks.bytes_per_s.items()],
-        "busy": peaks.busy,
+        "busy": kept.busy,
     }
 
 
 def _from_record(record: dict[str, Any]) -> _Kept:
     if not isinstance(record["machine"], dict):
         raise TypeError(f"machine is {record['machine']!r}")
+    threads, measured = int(record["threads"]), datetime.fromisoformat(record["measured"])
+    busy = bool(record["busy"])
     peaks = Peaks(
-        threads=int(record["threads"]),
         ops_per_s={str(dtype): float(rate) for dtype, rate in record["ops_per_s"].items()},
         bytes_per_s={int(size): float(rate) for size, rate in record["bytes_per_s"]},
-        measured=datetime.fromisoformat(record["measured"]),
-        busy=bool(record["busy"]),
+        source=_source(threads, measured, busy=busy),
     )
-    return _Kept(machine=record["machine"], peaks=peaks)
+    return _Kept(machine=record["machine"], threads=threads, measured=measured, busy=busy, peaks=peaks)

@@ -1,14 +1,13 @@
-"""What a machine's measured peaks allow a model: the least time that its work can take, and what binds it.
+"""What a machine's peaks allow a model: the least time that its work can take, and what binds it.
 
 The model is that of S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model for
-multicore architectures", Commun. ACM 52(4), 2009. Its ceilings are measured and not taken from data sheets, as the
-Empirical Roofline Toolkit does (Y. J. Lo et al., PMBS 2014).
+multicore architectures", Commun. ACM 52(4), 2009. The processor's ceilings are measured, as the Empirical Roofline
+Toolkit does (Y. J. Lo et al., PMBS 2014); those of an accelerator are what its maker states.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from tpukit.errors import ConfigError
@@ -52,24 +51,22 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peaks:
-    """The best rates that were measured with this number of threads.
+    """The best rates of a device, and their `source`: how they were measured, or who states them.
 
     `ops_per_s` are arithmetic operations per second by type, two for each multiply-accumulate. `bytes_per_s` are bytes
-    read and written per second, by the size of the working set in bytes. `busy` says that other processes needed the
-    cores meanwhile, so that the true peaks may be higher. Raises ConfigError where a rate is missing or is no number
-    above 0.
+    read and written per second, by the size of the working set in bytes. `resident_bytes` of a model's constants stay
+    on the device from run to run and need not be read at that rate. Raises ConfigError where a rate is missing or is
+    no number above 0.
 
-    >>> measured = datetime.fromisoformat("2026-01-01T00:00:00Z")
-    >>> peaks = Peaks(threads=1, ops_per_s={"int8": 8e10}, bytes_per_s={2**14: 9e10, 2**26: 2e10}, measured=measured)
+    >>> peaks = Peaks(ops_per_s={"int8": 8e10}, bytes_per_s={2**14: 9e10, 2**26: 2e10}, source="by hand")
     >>> peaks.bandwidth(300_000) / 1e9
     90.0
     """
 
-    threads: int
     ops_per_s: Mapping[str, float]
     bytes_per_s: Mapping[int, float]
-    measured: datetime
-    busy: bool = False
+    source: str
+    resident_bytes: int = 0
 
     def __post_init__(self) -> None:
         for name, rates in (("ops_per_s", self.ops_per_s), ("bytes_per_s", self.bytes_per_s)):
@@ -94,7 +91,10 @@ class Peaks:
         return max(rate for size, rate in self.bytes_per_s.items() if size >= least)
 
     def raised_to(self, others: Sequence["Peaks"]) -> "Peaks":
-        """Return these peaks, none below those of `others`: what fewer threads reached, more threads can reach."""
+        """Return these peaks, none below those of `others`: what fewer threads reached, more threads can reach.
+
+        They keep their own source.
+        """
         every = [self, *others]
         return replace(
             self,
@@ -108,7 +108,7 @@ class HasPeaks(Protocol):
     """A device that knows what its hardware can do at best; `Device` does not ask for it."""
 
     def peaks(self, threads: int) -> Peaks:
-        """Return the peaks with this number of threads, measured once and kept."""
+        """Return the peaks with this number of threads. Raises ConfigError where they are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,15 +152,15 @@ def limit(work: Work, peaks: Peaks, *, batch: int = 1) -> Limit:
 
         max(sum over types of 2 macs / ops_per_s, bytes / bandwidth(bytes))
 
-    Multiply-accumulates, inputs and outputs grow with the batch; constants are read once. Types follow one another, as
+    Multiply-accumulates, inputs and outputs grow with the batch; constants are read once, what stays on the device not
+    at all. Types follow one another, as
     operators do, while arithmetic and memory may overlap wholly.
 
-    >>> measured = datetime.fromisoformat("2026-01-01T00:00:00Z")
-    >>> peaks = Peaks(threads=1, ops_per_s={"int8": 8e10}, bytes_per_s={2**14: 2e10}, measured=measured)
+    >>> peaks = Peaks(ops_per_s={"int8": 8e10}, bytes_per_s={2**14: 2e10}, source="1 thread (measured 2026-01-01)")
     >>> limit(Work(macs={"int8": 2_000_000}, constant_bytes=200_000, io_bytes=1_000), peaks).text
     'compute: 2 MMAC int8 at 80 Gop/s, 1 thread (measured 2026-01-01)'
     """
-    moved = work.constant_bytes + batch * work.io_bytes
+    moved = max(0, work.constant_bytes - peaks.resident_bytes) + batch * work.io_bytes
     bandwidth = peaks.bandwidth(moved)
     compute_s = sum(batch * OPS_PER_MAC * n / peaks.arithmetic(dtype) for dtype, n in work.macs.items())
     memory_s = moved / bandwidth
@@ -213,8 +213,7 @@ def _compute_text(work: Work, peaks: Peaks, batch: int) -> str:
 def _circumstances(work: Work, peaks: Peaks, batch: int) -> str:
     batched = f", batch {batch}" if batch > 1 else ""
     unknown = f"; the work of {_count(work.unknown_ops, 'operator')} is unknown" if work.unknown_ops else ""
-    measured = f"measured {peaks.measured:%Y-%m-%d}{' on a busy machine' if peaks.busy else ''}"
-    return f"{_count(peaks.threads, 'thread')}{batched} ({measured}){unknown}"
+    return f"{peaks.source}{batched}{unknown}"
 
 
 def _count(n: int, noun: str) -> str:

@@ -19,7 +19,7 @@ def _roofline(effort: Effort) -> Iterator[Finding]:
         nearest = max(shares, key=lambda name: shares[name][0])
         value, text = shares[nearest]
         yield Finding(
-            what=f"largest share of its roofline that a bundled model reaches, threads: {peaks.threads}",
+            what=f"largest share of its roofline that a bundled model reaches, threads: {threads}",
             value=value,
             unit="ratio",
             goal=1.0,
