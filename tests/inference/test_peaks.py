@@ -321,7 +321,7 @@ def test_a_device_asks_once_in_a_process(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("TPUKIT_HOME", str(tmp_path))
     monkeypatch.setattr(host, "cores", lambda: 2)
     monkeypatch.setattr(
-        "tpukit.inference._peaks.cpu_peaks", lambda threads, *, home: asked.append((threads, home)) or len(asked)
+        "tpukit.inference._litert.cpu_peaks", lambda threads, *, home: asked.append((threads, home)) or len(asked)
     )
     assert [get_device(name).peaks(n) for name in ("cpu", "reference") for n in (1, 2, 9)] == [1, 2, 2] * 2
     assert asked == [(1, tmp_path), (2, tmp_path)]

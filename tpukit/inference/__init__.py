@@ -9,11 +9,13 @@
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
 | `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
-| `DEVICES` | the registry of devices; `Device` and `Session` say what one must offer |
+| `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
+| `DEVICES` | the registry; `Device`, `Session`: what one must offer; `Addressed`, `HasPeaks`, `HasFacts`: what it may |
 """
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
 from tpukit.inference._devices import DEVICES, devices, get_device
+from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
@@ -26,7 +28,7 @@ from tpukit.inference._rules import INVALID, VALID, rate_text
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
-from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
+from tpukit.inference._types import Addressed, Arrays, Device, Facts, HasFacts, Query, Session, Tensor
 from tpukit.inference._under_test import under_test
 from tpukit.interrupts import Cancel
 
@@ -36,11 +38,14 @@ __all__ = [
     "PROFILES",
     "SCENARIOS",
     "VALID",
+    "Addressed",
     "Arrays",
     "BenchmarkResult",
     "Cancel",
     "Complete",
     "Device",
+    "Facts",
+    "HasFacts",
     "HasPeaks",
     "Issue",
     "Issuing",
@@ -58,6 +63,7 @@ __all__ = [
     "Tensor",
     "UnderTest",
     "Work",
+    "accelerators",
     "benchmark",
     "check_name",
     "check_tolerance",
@@ -74,6 +80,7 @@ __all__ = [
     "read_model",
     "read_models",
     "settings",
+    "stated_peaks",
     "under_test",
     "work",
 ]

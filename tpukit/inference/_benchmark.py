@@ -5,7 +5,7 @@ import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -18,11 +18,11 @@ from tpukit.inference._inspect import inspect_model
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._phases import Job, Measured, run_phases
-from tpukit.inference._roofline import HasPeaks, file_batch, limit, limit_columns, work
+from tpukit.inference._roofline import HasPeaks, Limit, file_batch, limit, limit_columns, work
 from tpukit.inference._rules import INVALID, VALID, judge
 from tpukit.inference._scenarios import Arrival
 from tpukit.inference._settings import settings
-from tpukit.inference._types import Device
+from tpukit.inference._types import Device, Facts
 from tpukit.interrupts import Cancel, interruptible
 from tpukit.sensors import Recorder, Sensors, find
 from tpukit.workloads import Data, read_data
@@ -177,6 +177,8 @@ def _run_row(job: Job, measured: Measured) -> dict[str, Any]:
         "inputs": json.dumps([tensor.as_dict() for tensor in measured.inputs]),
         "outputs": json.dumps([tensor.as_dict() for tensor in measured.outputs]),
         "runtime": job.device.runtime(),
+        "ops": measured.facts.ops,
+        "ops_on_device": measured.facts.ops_on_device,
         "host": machine.name,
         "cpu": machine.cpu,
         "cores": machine.cores,
@@ -197,12 +199,13 @@ def _result(job: Job, run: dict[str, Any], measured: Measured, cancel: Cancel) -
     row |= {name: run[name] for name in schema.RESULTS.names if name in run}
     row |= _summary.accuracy_columns(measured.accuracy) | measured.recorder.columns()
     if not cancel.is_set():  # the peaks take seconds where nobody has measured them yet
-        row |= _limit_columns(job, row)
+        row |= _limit_columns(job, row, measured.facts)
     row |= {
         "verdict": verdict,
         "reasons": "; ".join(reasons),
         "warnings": "; ".join(warnings),
         "load_s": measured.load_s,
+        "compile_s": measured.facts.compile_s,
         "first_s": measured.first_s,
         "warmup_s": measured.warm.span_ns / 1e9,
         "warmup_queries": measured.warm.queries,
@@ -218,16 +221,13 @@ def _result(job: Job, run: dict[str, Any], measured: Measured, cancel: Cancel) -
     )
 
 
-def _limit_columns(job: Job, row: dict[str, Any]) -> dict[str, Any]:
-    """Say what bounds the metric, where the device knows its peaks and there is a metric."""
+def _limit_columns(job: Job, row: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """Say what bounds the metric, where the peaks are known and there is a metric."""
     metric, made = row["metric"], job.settings
-    if metric not in row or not isinstance(job.device, HasPeaks):
+    if metric not in row or not (facts.peaks or isinstance(job.device, HasPeaks)):
         return {}
     try:
-        info = inspect_model(job.model)
-        # a file may have this batch itself: its work is then that of the batch already
-        times = made.batch // file_batch(info) if made.batch > 1 else 1
-        found = limit(work(info), job.device.peaks(made.threads), batch=times)
+        found = _limit(job, facts)
     except TpukitError as error:
         return {"limit": f"none: {error}"}
     runs = made.samples_per_query // made.batch
@@ -236,3 +236,16 @@ def _limit_columns(job: Job, row: dict[str, Any]) -> dict[str, Any]:
         # its latency is mostly waiting: near the limit is a device that serves much of what that allows
         columns["fraction_of_peak"] = row["throughput_per_s"] * found.seconds / made.batch
     return columns
+
+
+def _limit(job: Job, facts: Facts) -> Limit:
+    """Return the least time of one run of the batch; raises what peaks and inspection raise."""
+    threads, batch = job.settings.threads, job.settings.batch
+    peaks = facts.peaks
+    if peaks is None:
+        peaks = cast("HasPeaks", job.device).peaks(threads)
+    if facts.work is not None:
+        return limit(facts.work, peaks)
+    info = inspect_model(job.model)
+    # a file may have this batch itself: its work is then that of the batch already
+    return limit(work(info), peaks, batch=batch // file_batch(info) if batch > 1 else 1)

@@ -5,7 +5,7 @@ import pandas as pd
 from tpukit import schema
 from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference._litert import LiteRTDevice
-from tpukit.inference._types import Device
+from tpukit.inference._types import Addressed, Device
 from tpukit.registry import Registry
 
 #: Every device by name; an installed package adds its own by the entry point group `tpukit.devices`.
@@ -26,8 +26,31 @@ DEVICES.add(
 
 
 def get_device(device: str | Device) -> Device:
-    """Return the device with this name, or the device itself. Raises UnknownNameError."""
-    return DEVICES[device] if isinstance(device, str) else device
+    """Return the device of this name, or the device itself.
+
+    A name may go on with a place and with options: `name[:place][,option=value…]`, as in `edgetpu:usb:0` or
+    `edgetpu,performance=low`. Raises UnknownNameError, or ConfigError for a place or option that the device lacks.
+
+    >>> get_device("cpu").name
+    'cpu'
+    """
+    if not isinstance(device, str):
+        return device
+    address, *given = device.split(",")
+    name, _, place = address.partition(":")
+    found = DEVICES[name]
+    if address == name and not given:
+        return found
+    if not isinstance(found, Addressed):
+        raise ConfigError(f"device {device!r}: {name} has neither places nor options, give {name} alone")
+    return found.at(place, dict(_option(device, each) for each in given))
+
+
+def _option(device: str, given: str) -> tuple[str, str]:
+    option, equals, value = given.partition("=")
+    if not (option and equals and value):
+        raise ConfigError(f"device {device!r}: {given!r} is no option, expected option=value")
+    return option, value
 
 
 def devices() -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tpukit import schema
 from tpukit.errors import ModelLoadError
-from tpukit.inference._litert import LiteRTSession, open_interpreter
+from tpukit.inference._interpreter import InterpreterSession, open_interpreter
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._types import Tensor
 
@@ -83,7 +83,7 @@ def inspect_model(model: str | Path | Model) -> ModelInfo:
 
 def _verified(model: Model) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     # LiteRT checks every offset of the file, which the Python schema does not
-    session = LiteRTSession(open_interpreter(model, threads=1, resolver="BUILTIN_REF"))
+    session = InterpreterSession(open_interpreter(model, threads=1, resolver="BUILTIN_REF"))
     return session.inputs, session.outputs
 
 

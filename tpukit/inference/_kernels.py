@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tpukit.errors import DeviceError
-from tpukit.inference._litert import open_interpreter, stderr_collected
+from tpukit.inference._interpreter import open_interpreter, stderr_collected
 from tpukit.inference._model import Model
 from tpukit.inference._roofline import OPS_PER_MAC
 

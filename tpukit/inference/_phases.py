@@ -21,7 +21,7 @@ from tpukit.inference._schedule import poisson, schedule_rng
 from tpukit.inference._serve import OpenLoop, demand
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
-from tpukit.inference._types import Arrays, Device, Query, Session, Tensor
+from tpukit.inference._types import Arrays, Device, Facts, HasFacts, Query, Session, Tensor
 from tpukit.interrupts import Cancel
 from tpukit.sensors import Recorder
 from tpukit.workloads import Data
@@ -90,6 +90,7 @@ class Measured:
     accuracy: _inputs.Accuracy | None
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    facts: Facts
 
 
 def run_phases(job: Job, load_average: float, progress: Progress | None, cancel: Cancel) -> Measured:
@@ -117,6 +118,7 @@ def run_phases(job: Job, load_average: float, progress: Progress | None, cancel:
             accuracy=found,
             inputs=session.inputs,
             outputs=session.outputs,
+            facts=session.facts if isinstance(session, HasFacts) else Facts(),
         )
 
 

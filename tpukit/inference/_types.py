@@ -1,14 +1,15 @@
-"""What a device and a session are."""
+"""What a device and a session are, and what some of them offer besides."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tpukit.inference._model import Model
+from tpukit.inference._roofline import Peaks, Work
 
 Arrays = tuple[NDArray[Any], ...]
 
@@ -53,6 +54,32 @@ class Session(Protocol):
         """Release the device."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a session knows of its model once it is loaded; None where it does not.
+
+    `compile_s` is the part of loading that compiled for the device. `ops` are the operators that the runtime was given,
+    `ops_on_device` those of them that the device itself runs, and not the processor beside it. `work` is what one run
+    of the loaded batch must do, where the device knows better than the model's file, and `peaks` are those of what it
+    was loaded on, where that shows only then.
+    """
+
+    compile_s: float | None = None
+    ops: int | None = None
+    ops_on_device: int | None = None
+    work: Work | None = None
+    peaks: Peaks | None = None
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """A session that knows `facts` of its model; `Session` does not ask for it."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known since the model was loaded."""
+
+
 class Device(Protocol):
     """Something that can run a model."""
 
@@ -71,4 +98,15 @@ class Device(Protocol):
         """Load the model; a batch of 1 is the model as its file has it, a larger one resizes its inputs' first axis.
 
         Raises ModelLoadError where the device cannot take it, or not with this batch.
+        """
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A device that is one of several of its kind, or takes options; `Device` does not ask for it."""
+
+    def at(self, place: str, options: Mapping[str, str]) -> Device:
+        """Return the device at a place, such as usb:0, with options; the place is empty for any.
+
+        Its `name` tells place and options. Raises ConfigError for a place or an option that there cannot be.
         """

@@ -7,6 +7,7 @@ NaN or missing, and a text column beside it says why.
 
 from tpukit.schema._frame import Column, Table, check, concat, frame
 from tpukit.schema._tables import (
+    ACCELERATORS,
     COMPARISON,
     CROSS_CHECK,
     DEVICES,
@@ -20,6 +21,7 @@ from tpukit.schema._tables import (
 )
 
 __all__ = [
+    "ACCELERATORS",
     "COMPARISON",
     "CROSS_CHECK",
     "DEVICES",

@@ -46,6 +46,8 @@ RUNS = Table(
         _text("inputs", "JSON: name, shape, dtype and quantisation of each input"),
         _text("outputs", "JSON: the same of each output"),
         _text("runtime", "what executed the model, with its version"),
+        _count("ops", "operators that the runtime was given; missing where it does not tell"),
+        _count("ops_on_device", "those of them that the device ran, and not the processor beside it"),
         _text("host", "the machine's name"),
         _text("cpu", "the processor's model"),
         _count("cores", "logical processors that this process may use"),
@@ -95,6 +97,7 @@ RESULTS = Table(
         _text("reasons", "why it is INVALID, and why a number is missing"),
         _text("warnings", "why its numbers may be unstable; the run stays VALID"),
         _number("load_s", "building the session from the model in memory", "s"),
+        _number("compile_s", "the part of it that compiled for the device; missing where nothing is compiled", "s"),
         _number("first_s", "the first inference", "s"),
         _number("warmup_s", "warming up, the first inference not counted", "s"),
         _count("warmup_queries", "queries of the warm-up"),
@@ -268,5 +271,20 @@ COMPARISON = Table(
         _text("verdict", "faster, slower, same or cannot tell"),
         _text("differs", "what else differs between the sides, which may be the cause"),
         _text("reason", "why it cannot be told, which runs do not count, what speaks against the verdict"),
+    ),
+)
+
+ACCELERATORS = Table(
+    name="ACCELERATORS",
+    row="one type of arithmetic of one accelerator: what its maker states of one chip",
+    columns=(
+        _text("hardware", "what it is, for people"),
+        _text("kinds", "what a runtime calls it, several apart by |"),
+        _text("dtype", "the type of the arithmetic"),
+        _number("ops_per_s", "operations of that type, two for each multiply-accumulate", "1/s"),
+        _number("bytes_per_s", "bytes read and written, of its memory or of the link to its host", "1/s"),
+        _count("resident_bytes", "constants that stay on the chip from run to run, in bytes"),
+        _count("memory_bytes", "its memory; missing where models stay on the chip"),
+        _text("source", "who states it, and where"),
     ),
 )

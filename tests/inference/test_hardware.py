@@ -1,0 +1,64 @@
+"""What makers state of their accelerators, and what a user states besides."""
+
+from pathlib import Path
+
+import pytest
+
+from tpukit import schema
+from tpukit.errors import ConfigError
+from tpukit.inference import accelerators, stated_peaks
+
+HEADER = ",".join(schema.ACCELERATORS.names)
+
+
+def state(home: Path, *rows: str, header: str = HEADER) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "accelerators.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_every_row_has_a_rate_and_a_source(tmp_path: Path) -> None:
+    table = schema.check(accelerators(tmp_path), schema.ACCELERATORS)
+    assert (table["ops_per_s"] > 0).all()
+    assert (table["bytes_per_s"] > 0).all()
+    assert table["source"].str.len().min() > 10
+    assert not table.duplicated(["hardware", "dtype"]).any()
+    assert (table.groupby("hardware")["kinds"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["TPU v5 lite", "TPU v5e", "tpu v5E"])
+def test_a_kind_is_known_by_all_its_names(kind: str, tmp_path: Path) -> None:
+    found = stated_peaks(kind, home=tmp_path)
+    assert found.ops_per_s == {"bfloat16": 197e12, "int8": 393e12}
+    assert found.bandwidth(10**9) == 819e9
+    assert found.source == "Cloud TPU v5e (as stated by its maker)"
+
+
+def test_several_chips_add_up(tmp_path: Path) -> None:
+    found = stated_peaks("TPU v5p", chips=4, home=tmp_path)
+    assert found.ops_per_s["bfloat16"] == 4 * 459e12
+    assert found.bandwidth(1) == 4 * 2765e9
+    assert found.source.startswith("4 × Cloud TPU v5p")
+
+
+def test_a_user_adds_and_corrects(tmp_path: Path) -> None:
+    before = accelerators(tmp_path)
+    state(tmp_path, "Cloud TPU v5e,TPU v5e,int8,1e12,2e9,0,16e9,mine", "NPU,npu one,int8,3e12,4e9,5,,mine")
+    assert stated_peaks("TPU v5e", home=tmp_path).ops_per_s == {"int8": 1e12}
+    assert stated_peaks("NPU One", home=tmp_path).resident_bytes == 5
+    assert len(accelerators(tmp_path)) == len(before)  # two rows of the v5e less, two of the user's more
+
+
+def test_an_unknown_kind_says_where_to_state_it(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"no peaks are known of .* 'abacus': add a row for it to .*accelerators\.csv"
+    ):
+        stated_peaks("abacus", home=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"), [("a,b", "1,2"), (HEADER, "X,x,int8,fast,1,0,,me"), (HEADER, "X,x,int8,0,1,0,,me")]
+)
+def test_a_file_that_is_no_such_table_is_named(header: str, row: str, tmp_path: Path) -> None:
+    state(tmp_path, row, header=header)
+    with pytest.raises(ConfigError, match=r"accelerators|ops_per_s"):
+        stated_peaks("x", home=tmp_path)

@@ -1,0 +1,66 @@
+"""What makers state of their accelerators' peaks: a table that comes with tpukit, and the user's own beside it."""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from tpukit import paths, schema
+from tpukit.errors import ConfigError, SchemaError
+from tpukit.inference._roofline import Peaks
+
+#: The user's own table, of the same columns, in the home of tpukit.
+ACCELERATORS_FILE = "accelerators.csv"
+
+
+def accelerators(home: Path | None = None) -> pd.DataFrame:
+    """Return the ACCELERATORS table: the peaks that makers state, each with its source.
+
+    Rows of `accelerators.csv` in `home` (default: `tpukit.paths.home()`) come first, and take the place of what tpukit
+    knows of hardware of the same name. Raises ConfigError where that file is no such table.
+
+    >>> accelerators().query("hardware == 'Cloud TPU v5e' and dtype == 'bfloat16'")["ops_per_s"].item()
+    197000000000000.0
+    """
+    bundled, own = _read(paths.bundled(f"datasets/{ACCELERATORS_FILE}")), (home or paths.home()) / ACCELERATORS_FILE
+    if not own.exists():
+        return bundled
+    mine = _read(own)
+    return schema.concat([mine, bundled[~bundled["hardware"].isin(mine["hardware"])]], schema.ACCELERATORS)
+
+
+def stated_peaks(kind: str, *, chips: int = 1, home: Path | None = None) -> Peaks:
+    """Return the peaks of `chips` accelerators together; `kind` is what the runtime calls one, upper or lower case.
+
+    Raises ConfigError for a kind that no row of the table names.
+
+    >>> stated_peaks("TPU v5 lite", chips=4).arithmetic("bfloat16") / 1e12
+    788.0
+    """
+    table = accelerators(home)
+    named = table["kinds"].str.lower().str.split("|").map(lambda kinds: kind.lower() in kinds)
+    if not named.any():
+        own = (home or paths.home()) / ACCELERATORS_FILE
+        raise ConfigError(f"no peaks are known of hardware of the kind {kind!r}: add a row for it to {own}")
+    rows = table[named & (table["hardware"] == table.loc[named, "hardware"].iloc[0])]
+    first = rows.iloc[0]
+    several = f"{chips} × " if chips > 1 else ""
+    return Peaks(
+        ops_per_s={row.dtype: chips * row.ops_per_s for row in rows.itertuples()},
+        bytes_per_s={1: chips * float(first["bytes_per_s"])},
+        resident_bytes=chips * int(first["resident_bytes"]),
+        source=f"{several}{first['hardware']} (as stated by its maker)",
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return _parsed(path, path.stat().st_mtime_ns)
+    except (OSError, SchemaError, ValueError) as error:
+        names = ", ".join(schema.ACCELERATORS.names)
+        raise ConfigError(f"{path} is no table of accelerators: {error}; expected a CSV with {names}") from error
+
+
+@cache
+def _parsed(path: Path, _changed_ns: int) -> pd.DataFrame:
+    return schema.frame({str(name): column for name, column in pd.read_csv(path).items()}, schema.ACCELERATORS)
