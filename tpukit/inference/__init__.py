@@ -9,12 +9,14 @@
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
 | `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
+| `edge_tpus()`, `plugged()` | the Edge TPUs that are plugged in, as a table and as values |
 | `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
 | `DEVICES` | the registry; `Device`, `Session`: what one must offer; `Addressed`, `HasPeaks`, `HasFacts`: what it may |
 """
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
 from tpukit.inference._devices import DEVICES, devices, get_device
+from tpukit.inference._edgetpu_plugged import Holder, PluggedEdgeTPU, edge_tpus, plugged
 from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
@@ -47,6 +49,7 @@ __all__ = [
     "Facts",
     "HasFacts",
     "HasPeaks",
+    "Holder",
     "Issue",
     "Issuing",
     "Limit",
@@ -55,6 +58,7 @@ __all__ = [
     "ModelInfo",
     "PeakRate",
     "Peaks",
+    "PluggedEdgeTPU",
     "Progress",
     "Query",
     "QueryLog",
@@ -71,11 +75,13 @@ __all__ = [
     "devices",
     "drive",
     "drive_logged",
+    "edge_tpus",
     "find_peak",
     "get_device",
     "inspect_model",
     "limit",
     "loadgen_version",
+    "plugged",
     "rate_text",
     "read_model",
     "read_models",

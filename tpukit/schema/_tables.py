@@ -288,3 +288,21 @@ ACCELERATORS = Table(
         _text("source", "who states it, and where"),
     ),
 )
+
+EDGE_TPUS = Table(
+    name="EDGE_TPUS",
+    row="one Edge TPU that is plugged in, as the kernel shows it",
+    columns=(
+        _text("kind", "how it is connected: usb or pci"),
+        _text("path", "what libedgetpu calls it"),
+        _text("usb_id", "vendor and product, which change once its firmware is loaded; missing on PCI"),
+        _number("link_bits_per_s", "speed of the USB link; missing on PCI", "1/s"),
+        _text("node", "the file that a process opens to use it; missing where the kernel has no driver for it"),
+        Column(name="openable", dtype="bool", doc="whether this process may open that file"),
+        _text("held_by", "processes that have it open, as number:program; missing where none is seen"),
+        _number("temperature_c", "its temperature; missing on USB, which does not tell", "°C"),
+        _text("driver", "version of the kernel's driver; missing on USB, which needs none"),
+        _text("status", "what that driver says of it; missing on USB"),
+        _text("note", "what keeps this process from using it, or makes it slow, and what to do"),
+    ),
+)
