@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,6 +79,19 @@ def model_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def libedgetpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for libedgetpu, built by the name of the real one; what it does, the environment tells it."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if sys.platform != "linux" or compiler is None:
+        pytest.skip("the stand-in for libedgetpu needs Linux and a C compiler")
+    library = tmp_path_factory.mktemp("edgetpu") / "libedgetpu.so.1"
+    # without a soname: with one, the linker would find it by that for the rest of this process, wherever it lies
+    command = [compiler, "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-o", str(library)]
+    subprocess.run([*command, str(Path(__file__).parent / "inference" / "fake_edgetpu.c")], check=True, timeout=60)
+    return library
 
 
 @pytest.fixture

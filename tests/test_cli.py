@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tpukit import History
+from tpukit import History, schema
 from tpukit.cli import run
 from tpukit.workloads import bundled_models
 
@@ -226,7 +226,7 @@ def test_inspect_tells_shapes_parameters_and_operators(capsys: pytest.CaptureFix
 
 def test_devices_names_the_cpu_and_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["devices", "--json"]) == 0
-    usable = {row["device"]: row["usable"] for row in json.loads(capsys.readouterr().out)}
+    usable = {row["device"]: row["usable"] for row in json.loads(capsys.readouterr().out)["devices"]}
     assert usable["cpu"] is True
     assert usable["reference"] is True
 
@@ -379,11 +379,15 @@ def test_a_full_disk_under_the_output_is_one_line_and_exit_2() -> None:
     assert one_line(done.stderr).startswith("tpukit: cannot write the output: ")
 
 
-def test_devices_says_yes_and_leaves_out_a_column_without_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_devices_says_yes_and_leaves_out_a_column_without_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"device": "cpu", "usable": True, "about": "it"}
+    monkeypatch.setattr("tpukit.inference.devices", lambda: schema.frame([row], schema.DEVICES))
     assert run(["devices"]) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
-    assert "reason" not in heading
-    assert [row.split()[:2] for row in rows] == [["cpu", "yes"], ["reference", "yes"]]
+    assert heading.split() == ["device", "usable", "about"]
+    assert [row.split() for row in rows] == [["cpu", "yes", "it"]]
 
 
 def test_a_closed_standard_error_leaves_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

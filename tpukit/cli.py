@@ -159,8 +159,9 @@ def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cros
 def devices(as_json: AsJson = False) -> None:
     """List the devices that can run a model, and why others cannot."""
     from tpukit.inference import devices as table
+    from tpukit.inference import edge_tpus
 
-    terminal.show(table(), as_json=as_json)
+    terminal.show_devices(table(), edge_tpus(), as_json=as_json)
 
 
 @app.command()

@@ -30,6 +30,7 @@ _LEAST_WANTED = (
     "p90 ms", "estimate ms", "mJ/sample", "over bound", "accuracy", "net mJ/sample", "samples/s", "% of limit",
 )  # fmt: skip
 _COMPARED_ONCE = ("device", "scenario", "threads")
+_PLUGGED = {"link_bits_per_s": "Gbit/s", "temperature_c": "°C", "held_by": "held by", "usb_id": "USB id"}
 _ENDLESS = 10_000
 
 
@@ -268,6 +269,17 @@ def show_model(info: "ModelInfo", *, as_json: bool) -> None:
             typer.echo(f"{name[:-1]:16} {printable(_tensor(tensor))}")
     short = {"activation_bytes": "activations B", "parameter_bytes": "constants B"}
     show(info.ops.drop(columns=["model", "parameters"]).rename(columns=short), as_json=False)
+
+
+def show_devices(devices: "pd.DataFrame", edge_tpus: "pd.DataFrame", *, as_json: bool) -> None:
+    """Show what can run a model, and the Edge TPUs that are plugged in, usable or not."""
+    if as_json:
+        print_json({"devices": records(devices), "edge_tpus": records(edge_tpus)})
+        return
+    _show_table(devices)
+    if len(edge_tpus):
+        _say("Edge TPUs that are plugged in:")
+        _show_table(edge_tpus.assign(link_bits_per_s=edge_tpus["link_bits_per_s"] / 1e9).rename(columns=_PLUGGED))
 
 
 def show_suite(table: "pd.DataFrame", *, as_json: bool) -> int:

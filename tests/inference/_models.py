@@ -126,6 +126,20 @@ def custom_op(code: str = "edgetpu-custom-op") -> bytes:
     return graph.content([x], [y])
 
 
+def compiled(tpu_ops: int = 1, cpu_ops: int = 0) -> bytes:
+    """What edgetpu_compiler makes of `quantised(4)`; `cpu_ops` are what it left to the processor."""
+    graph = Graph()
+    x = at = graph.tensor("x", [1, 4], "int8", scale=(0.5, -10))
+    for place in range(tpu_ops + cpu_ops):
+        y = graph.tensor(f"y{place}", [1, 4], "int8", scale=(1.0, 0))
+        if place < tpu_ops:
+            graph.op("CUSTOM", [at], [y], custom="edgetpu-custom-op")
+        else:
+            graph.op("RELU", [at], [y])
+        at = y
+    return graph.content([x], [at])
+
+
 def reshaped(shape: tuple[int, ...] = (1, 8)) -> bytes:
     """x of shape (1, 8) in another shape: (1, 8) refuses another batch, (1, -1) flattens it."""
     graph = Graph()

@@ -132,10 +132,14 @@ def test_the_home_of_a_user_who_has_none_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("device", ["cpu", "reference"])
 def test_an_operator_that_litert_lacks_is_named(device: str, model_file: Callable[..., Path]) -> None:
-    with pytest.raises(
-        ModelLoadError, match=r"^model custom_op has an operator that LiteRT lacks: .*edgetpu-custom-op"
-    ):
-        benchmark(model_file("custom_op"), device, duration_s=0.001)
+    with pytest.raises(ModelLoadError, match=r"^model custom_op has an operator that LiteRT lacks: .*my-op"):
+        benchmark(model_file("custom_op", code="my-op"), device, duration_s=0.001)
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+def test_a_model_compiled_for_the_edge_tpu_says_where_it_runs(device: str, model_file: Callable[..., Path]) -> None:
+    with pytest.raises(ModelLoadError, match=r"^model compiled: it is compiled for the Edge TPU.*--device edgetpu"):
+        benchmark(model_file("compiled"), device, duration_s=0.001)
 
 
 def test_a_model_is_read_by_name_by_path_or_given(

@@ -9,6 +9,7 @@
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
 | `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
+| `EdgeTPU(place=…, performance=…)` | the device `edgetpu`, as `get_device("edgetpu:usb:0,performance=low")` gives it |
 | `edge_tpus()`, `plugged()` | the Edge TPUs that are plugged in, as a table and as values |
 | `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
 | `DEVICES` | the registry; `Device`, `Session`: what one must offer; `Addressed`, `HasPeaks`, `HasFacts`: what it may |
@@ -16,6 +17,7 @@
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
 from tpukit.inference._devices import DEVICES, devices, get_device
+from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._edgetpu_plugged import Holder, PluggedEdgeTPU, edge_tpus, plugged
 from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
@@ -46,6 +48,7 @@ __all__ = [
     "Cancel",
     "Complete",
     "Device",
+    "EdgeTPU",
     "Facts",
     "HasFacts",
     "HasPeaks",

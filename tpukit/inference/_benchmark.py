@@ -38,7 +38,8 @@ _LIBRARIES = ("tpukit", "ai-edge-litert", "numpy", "pandas", "scipy")
 class BenchmarkResult:
     """One run: `run` (RUNS, one row), `samples` (SAMPLES), `summary` (RESULTS, one row).
 
-    `verdict` is VALID or INVALID, `reasons` say why it is INVALID, `warnings` what makes its numbers unstable.
+    `verdict` is VALID or INVALID, `reasons` say why it is INVALID, `warnings` what makes its numbers unstable
+    or not the device's alone.
     `cut_short` says that somebody stopped it, be it after the last query of a VALID run.
     """
 
@@ -176,7 +177,7 @@ def _run_row(job: Job, measured: Measured) -> dict[str, Any]:
         "model_size_bytes": job.model.size_bytes,
         "inputs": json.dumps([tensor.as_dict() for tensor in measured.inputs]),
         "outputs": json.dumps([tensor.as_dict() for tensor in measured.outputs]),
-        "runtime": job.device.runtime(),
+        "runtime": measured.runtime,
         "ops": measured.facts.ops,
         "ops_on_device": measured.facts.ops_on_device,
         "host": machine.name,
@@ -194,7 +195,7 @@ def _result(job: Job, run: dict[str, Any], measured: Measured, cancel: Cancel) -
     samples = _summary.samples_table(run["run_id"], timeline)
     row = _summary.summary(timeline, settings=job.settings, scenario=job.scenario)
     reasons = judge(timeline, settings=job.settings, bounds=job.bounds)
-    warnings = _summary.instability(timeline, row, measured.around)
+    warnings = _placement(measured.facts) + _summary.instability(timeline, row, measured.around)
     verdict = INVALID if reasons else VALID
     row |= {name: run[name] for name in schema.RESULTS.names if name in run}
     row |= _summary.accuracy_columns(measured.accuracy) | measured.recorder.columns()
@@ -219,6 +220,13 @@ def _result(job: Job, run: dict[str, Any], measured: Measured, cancel: Cancel) -
         warnings=warnings,
         cut_short=timeline.cut_short,
     )
+
+
+def _placement(facts: Facts) -> tuple[str, ...]:
+    """Say how much of the model the device left to the processor."""
+    if facts.ops is None or facts.ops_on_device is None or facts.ops_on_device >= facts.ops:
+        return ()
+    return (f"{facts.ops - facts.ops_on_device} of {facts.ops} ops ran on the CPU",)
 
 
 def _limit_columns(job: Job, row: dict[str, Any], facts: Facts) -> dict[str, Any]:

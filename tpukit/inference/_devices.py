@@ -4,6 +4,7 @@ import pandas as pd
 
 from tpukit import schema
 from tpukit.errors import ConfigError, DeviceError
+from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._litert import LiteRTDevice
 from tpukit.inference._types import Addressed, Device
 from tpukit.registry import Registry
@@ -23,6 +24,7 @@ DEVICES.add(
         resolver="BUILTIN_REF",
     ),
 )
+DEVICES.add("edgetpu", EdgeTPU())
 
 
 def get_device(device: str | Device) -> Device:

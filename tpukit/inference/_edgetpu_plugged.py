@@ -55,11 +55,13 @@ class PluggedEdgeTPU:
     status: str | None = None
 
     @property
-    def hardware(self) -> str:
-        """The kind by which `stated_peaks` knows it: edgetpu usb3, edgetpu usb2 or edgetpu pci."""
+    def hardware(self) -> str | None:
+        """The kind by which `stated_peaks` knows it: edgetpu usb3, usb2 or pci; None where the link is not told."""
         if self.kind == "pci":
             return "edgetpu pci"
-        return "edgetpu usb3" if (self.link_bits_per_s or 0) >= _USB3_BITS_PER_S else "edgetpu usb2"
+        if self.link_bits_per_s is None:
+            return None
+        return "edgetpu usb3" if self.link_bits_per_s >= _USB3_BITS_PER_S else "edgetpu usb2"
 
     @property
     def group(self) -> str:
@@ -125,7 +127,7 @@ def _row(found: PluggedEdgeTPU) -> dict[str, object]:
 
 
 def _remark(found: PluggedEdgeTPU) -> str | None:
-    if found.hardware == "edgetpu usb2" and found.link_bits_per_s is not None:
+    if found.hardware == "edgetpu usb2":
         return "on a USB 2 port or cable, a tenth of the speed of USB 3: use a USB 3 port (blue) and cable"
     if found.usb_id == USB_BEFORE_FIRMWARE:
         return "its firmware is loaded on first use, and its USB id changes then"

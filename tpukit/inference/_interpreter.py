@@ -16,6 +16,7 @@ import numpy as np
 
 from tpukit.errors import DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference._model import Model
+from tpukit.inference._native_errors import in_plain_words, refused_by_edge_tpu
 from tpukit.inference._types import Arrays, Query, Tensor
 
 _LOG = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def load_session(
 ) -> "InterpreterSession":
     """Load a TFLite model and set its batch.
 
-    `resolver` is the name of the OpResolverType that picks the kernels, `delegates` are what `load_delegate` returned.
+    `resolver` is the name of the OpResolverType that picks the kernels, `delegates` are what `load_delegate` returned
+    for libedgetpu.
     Raises ModelLoadError, and DeviceUnavailableError where the runtime cannot be imported.
     """
     with stderr_collected() as said:
@@ -81,6 +83,8 @@ def load_session(
             interpreter.allocate_tensors()
             return InterpreterSession(interpreter)
         except (ValueError, RuntimeError) as error:
+            if delegates and (known := refused_by_edge_tpu(one_line(error))):
+                raise ModelLoadError(f"model {model.name}: {known}") from error
             raise _refusal(model, runtime, error, batch=batch, said=said()) from error
 
 
@@ -115,7 +119,7 @@ def _bind_one(interpreter: Any, into: int, out: int, arrays: list[Any]) -> Query
             invoke()
             return (get_tensor(out),)
         except (ValueError, RuntimeError) as error:
-            raise DeviceError(one_line(error)) from error
+            raise _failure(error) from error
 
     return query
 
@@ -130,9 +134,14 @@ def _bind_many(interpreter: Any, into: list[int], out: list[int], samples: Seque
             invoke()
             return tuple([get_tensor(tensor) for tensor in out])
         except (ValueError, RuntimeError) as error:
-            raise DeviceError(one_line(error)) from error
+            raise _failure(error) from error
 
     return query
+
+
+def _failure(error: Exception) -> DeviceError:
+    said = one_line(error)
+    return DeviceError(in_plain_words(said) or said)
 
 
 def open_interpreter(model: Model, *, threads: int, resolver: str) -> Any:
@@ -181,6 +190,8 @@ def _set_batch(interpreter: Any, batch: int) -> None:
 
 def _refusal(model: Model, runtime: Runtime, error: Exception, *, batch: int, said: list[str]) -> ModelLoadError:
     why = one_line(error)
+    if known := in_plain_words(why, runtime=runtime.name):
+        return ModelLoadError(f"model {model.name}: {known}")
     details = " ".join(line for line in said if line not in why and not line.startswith("INFO"))
     if "custom op" in why or "unresolved" in why.lower():
         return _lacks_operator(model, runtime, why)

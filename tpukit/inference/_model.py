@@ -8,7 +8,11 @@ from pathlib import Path
 
 from tpukit import paths
 from tpukit.errors import ModelLoadError, UnknownNameError
+from tpukit.inference._compiled import compiled_from
 from tpukit.workloads import bundled_models
+
+# what edgetpu_compiler puts behind a model's name
+_COMPILED = "_edgetpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,8 @@ class Model:
     """A model's file; its identity is `sha256`, its `name` is for people.
 
     `data` is the bundled test archive, `trained` says whether its weights mean anything, None where nobody knows.
+    `uncompiled` is what edgetpu_compiler made it of, where that lies beside it by the compiler's names: `x.tflite`
+    beside `x_edgetpu.tflite`, with the same inputs and outputs.
     """
 
     name: str
@@ -23,6 +29,7 @@ class Model:
     sha256: str
     data: Path | None = None
     trained: bool | None = None
+    uncompiled: "Model | None" = field(default=None, repr=False)
 
     @property
     def weights(self) -> str:
@@ -55,7 +62,8 @@ def read_model(model: str | Path | Model) -> Model:
     path = _expanded(model)
     if isinstance(model, str) and path.name == model and not path.suffix and not _exists(path):
         raise UnknownNameError("model", model, bundled_models())
-    return _read(paths.printable(path.stem), path, data=None)
+    read = _read(paths.printable(path.stem), path, data=None)
+    return replace(read, uncompiled=_uncompiled(path, read))
 
 
 def read_models(models: Iterable[str | Path | Model]) -> list[Model]:
@@ -72,6 +80,17 @@ def read_models(models: Iterable[str | Path | Model]) -> list[Model]:
         replace(model, name=f"{model.name}@{model.sha256[:8]}") if len(files[model.name]) > 1 else model
         for model in read
     ]
+
+
+def _uncompiled(path: Path, model: Model) -> Model | None:
+    if not path.stem.endswith(_COMPILED):
+        return None
+    source = path.with_name(f"{path.stem.removesuffix(_COMPILED)}{path.suffix}")
+    try:
+        read = _read(paths.printable(source.stem), source, data=None)
+    except ModelLoadError:  # nobody named this file: what is wrong with it must not stop the run
+        return None
+    return read if compiled_from(model.content, read.content) else None
 
 
 def _expanded(model: str | Path) -> Path:

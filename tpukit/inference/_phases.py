@@ -78,8 +78,9 @@ class Warm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the phases of a run gave."""
+    """What the phases of a run gave; `runtime` is what executed the model."""
 
+    runtime: str
     load_s: float
     first_s: float
     warm: Warm
@@ -95,7 +96,8 @@ class Measured:
 
 def run_phases(job: Job, load_average: float, progress: Progress | None, cancel: Cancel) -> Measured:
     """Load, run once, warm up, measure, count accuracy."""
-    job.device.runtime()  # imports what it needs: no part of loading a model
+    # imports what it needs, which is no part of loading a model; a device taken away meanwhile would not tell any more
+    runtime = job.device.runtime()
     began = job.clock.perf_ns()
     with job.load(job.settings.batch) as session:
         load_s = (job.clock.perf_ns() - began) / 1e9
@@ -108,6 +110,7 @@ def run_phases(job: Job, load_average: float, progress: Progress | None, cancel:
         timeline, started, around = _steady(job, warm, course, load_average, progress=progress, cancel=cancel)
         timeline, found = _accuracy(job.data, query, samples, timeline=timeline, cancel=cancel)
         return Measured(
+            runtime=runtime,
             load_s=load_s,
             first_s=first_s,
             warm=warm,

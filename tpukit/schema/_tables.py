@@ -95,7 +95,7 @@ RESULTS = Table(
         *_SETTINGS,
         _text("verdict", "VALID or INVALID"),
         _text("reasons", "why it is INVALID, and why a number is missing"),
-        _text("warnings", "why its numbers may be unstable; the run stays VALID"),
+        _text("warnings", "why its numbers may be unstable, or are not the device's alone; the run stays VALID"),
         _number("load_s", "building the session from the model in memory", "s"),
         _number("compile_s", "the part of it that compiled for the device; missing where nothing is compiled", "s"),
         _number("first_s", "the first inference", "s"),

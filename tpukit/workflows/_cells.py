@@ -101,13 +101,19 @@ class Cell:
     """One run of a sweep.
 
     `baseline` is what it is compared with: the settings of another run of the sweep, or what is known already; None
-    where the cell itself is a baseline.
+    where the cell itself is a baseline. That run is one of `comparable`: a model compiled for the Edge TPU runs nowhere
+    else, so its baseline is that of the model that it was compiled from.
     """
 
     model: Model
     device: Device
     settings: Settings
     baseline: Settings | Known | None
+
+    @property
+    def comparable(self) -> Model:
+        """The model that its baseline runs."""
+        return _comparable(self.model)
 
     @property
     def seconds(self) -> float:
@@ -138,12 +144,16 @@ def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseli
     for turn in range(load.repeats):
         for model in models:
             if baseline and turn == 0:
-                found += _baselines(model, baseline, wanted)
+                found += [cell for cell in _baselines(_comparable(model), baseline, wanted) if cell not in found]
             found += [
                 Cell(model=model, device=device, settings=each, baseline=_baseline_of(each))
                 for device, each in product(devices, wanted)
             ]
     return found
+
+
+def _comparable(model: Model) -> Model:
+    return model.uncompiled or model
 
 
 def _baselines(model: Model, device: Device, wanted: Sequence[Settings]) -> Iterator[Cell]:

@@ -14,9 +14,9 @@ def readable(results: pd.DataFrame) -> pd.DataFrame:
     """Return a table of text with one row for each row of RESULTS, for a terminal or a report.
 
     Latencies are in milliseconds with three digits; the interval of p99 follows it; what was not measured is empty. A
-    verdict with warnings bears the word unstable. "over bound" is the share of a VALID run's queries: of another one
-    RESULTS does not say how many there were, for some were never served. "mJ/sample" is all that the source of energy
-    saw, "net mJ/sample" without what it takes at rest.
+    verdict with a warning of that bears the word unstable. "over bound" is the share of a VALID run's queries: of
+    another one RESULTS does not say how many there were, for some were never served. "mJ/sample" is all that the source
+    of energy saw, "net mJ/sample" without what it takes at rest.
 
     >>> row = {"model": "a", "device": "cpu", "verdict": "VALID", "p50_s": 0.00123456}
     >>> readable(schema.frame([row], schema.RESULTS))["p50 ms"].item()
@@ -154,6 +154,10 @@ def _warnings(row: Mapping[Hashable, object]) -> list[str]:
     return [part for part in _text(row["warnings"]).split("; ") if part]
 
 
+def _unstable(row: Mapping[Hashable, object]) -> str:
+    return ", unstable" if any(warning.startswith("unstable") for warning in _warnings(row)) else ""
+
+
 def _run(row: Mapping[Hashable, object]) -> str:
     """Name a run by its settings."""
     threads = _text(row["threads"])
@@ -185,7 +189,7 @@ def _row(row: Mapping[Hashable, object]) -> dict[str, str]:
         _settings(row)
         | _load(row)
         | {
-            "verdict": _text(row["verdict"]) + (", unstable" if _warnings(row) else ""),
+            "verdict": _text(row["verdict"]) + _unstable(row),
             "queries": _text(row["n"]),
             "p50 ms": _number(row["p50_s"], 1e3),
             "p90 ms": _number(row["p90_s"], 1e3),

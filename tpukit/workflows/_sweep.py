@@ -156,10 +156,10 @@ class Sweep:
                 "baseline": f"none: {base['device']} was INVALID",
                 "reasons": "; ".join(filter(None, (said, reason))),
             }
-        return _compared(cell, outcome, _known(base, SCENARIOS[cell.settings.scenario].metric))
+        return _compared(cell, outcome, _known(cell, base))
 
     def _baseline_of(self, cell: Cell) -> dict[str, Any] | None:
-        found = (row for made, row in self.baselines if (made.model, made.settings) == (cell.model, cell.baseline))
+        found = (row for made, row in self.baselines if (made.model, made.settings) == (cell.comparable, cell.baseline))
         return next(found, None)
 
     def _store(self, outcome: BenchmarkResult, summary: pd.DataFrame) -> None:
@@ -169,10 +169,12 @@ class Sweep:
             self.not_stored = f"{error}; {_rescue(outcome, summary)}"
 
 
-def _known(base: Mapping[str, Any], metric: str) -> Known:
-    """Return what a run of a baseline measured."""
+def _known(cell: Cell, base: Mapping[str, Any]) -> Known:
+    """Return what a run of a cell's baseline measured."""
+    metric = SCENARIOS[cell.settings.scenario].metric
     lo, hi = (base["p50_lo_s"], base["p50_hi_s"]) if metric == "p50_s" else (math.nan, math.nan)
-    return Known(text=f"{base['device']}, 1 thread", value=float(base[metric]), lo=lo, hi=hi)
+    other = f", of {base['model']}" if base["model"] != cell.model.name else ""
+    return Known(text=f"{base['device']}, 1 thread{other}", value=float(base[metric]), lo=lo, hi=hi)
 
 
 def _compared(cell: Cell, outcome: BenchmarkResult, known: Known) -> dict[str, Any]:
