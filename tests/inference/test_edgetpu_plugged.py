@@ -101,7 +101,7 @@ def test_a_node_that_this_user_may_not_open_names_the_group_and_the_rule(
     plug: object, group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = plug(tmp_path)  # type: ignore[operator]
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != node)  # root may open anything
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: Path(path) != node)  # root may open anything
     (found,) = plugged(tmp_path)
     assert not found.openable
     assert f"usermod -aG {group}" in (found.trouble() or "")

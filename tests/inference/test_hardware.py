@@ -62,3 +62,13 @@ def test_a_file_that_is_no_such_table_is_named(header: str, row: str, tmp_path: 
     state(tmp_path, row, header=header)
     with pytest.raises(ConfigError, match=r"accelerators|ops_per_s"):
         stated_peaks("x", home=tmp_path)
+
+
+@pytest.mark.parametrize("gap", ["kinds", "dtype", "ops_per_s", "bytes_per_s", "resident_bytes", "source"])
+def test_a_row_with_a_gap_is_refused_by_its_column(gap: str, tmp_path: Path) -> None:
+    row = dict(zip(schema.ACCELERATORS.names, ["mine", "mine", "int8", "1e12", "1e9", "0", "", "by hand"], strict=True))
+    state(tmp_path / "whole", ",".join(row.values()))
+    assert stated_peaks("mine", home=tmp_path / "whole").arithmetic("int8") == 1e12
+    state(tmp_path / "gap", ",".join((row | {gap: ""}).values()))
+    with pytest.raises(ConfigError, match=rf"is no table of accelerators: a row has no {gap};"):
+        stated_peaks("mine", home=tmp_path / "gap")

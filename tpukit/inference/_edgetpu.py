@@ -120,7 +120,7 @@ class EdgeTPU:
         try:
             delegate = library.delegate(self.delegate_options())
         except ValueError as error:
-            raise DeviceUnavailableError(f"{self.name}: {not_created(str(error), self._shown())}") from error
+            raise DeviceUnavailableError(not_created(str(error), self._shown())) from error
         session = load_session(model, runtime=LITERT, threads=threads, batch=batch, delegates=[delegate])
         ops, on_device = placed(model.content)
         if not on_device:

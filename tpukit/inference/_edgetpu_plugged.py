@@ -183,7 +183,7 @@ def _address(folder: Path) -> str:
 
 
 def _openable(root: Path, node: str | None) -> bool:
-    return node is not None and os.access(_below(root, node), os.R_OK | os.W_OK)
+    return node is not None and os.access(_below(root, node), os.R_OK | os.W_OK, effective_ids=True)
 
 
 def _permissions(root: Path, node: str | None) -> str | None:

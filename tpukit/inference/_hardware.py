@@ -12,6 +12,9 @@ from tpukit.inference._roofline import Peaks
 #: The user's own table, of the same columns, in the home of tpukit.
 ACCELERATORS_FILE = "accelerators.csv"
 
+# what not every accelerator has
+_OPTIONAL = "memory_bytes"
+
 
 def accelerators(home: Path | None = None) -> pd.DataFrame:
     """Return the ACCELERATORS table: the peaks that makers state, each with its source.
@@ -63,4 +66,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 @cache
 def _parsed(path: Path, _changed_ns: int) -> pd.DataFrame:
-    return schema.frame({str(name): column for name, column in pd.read_csv(path).items()}, schema.ACCELERATORS)
+    table = schema.frame({str(name): column for name, column in pd.read_csv(path).items()}, schema.ACCELERATORS)
+    gaps = [name for name in schema.ACCELERATORS.names if name != _OPTIONAL and table[name].isna().any()]
+    if gaps:
+        raise SchemaError(f"a row has no {gaps[0]}")
+    return table

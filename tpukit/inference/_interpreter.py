@@ -168,6 +168,8 @@ def _opened(model: Model, *, runtime: Runtime, threads: int, resolver: str, dele
         )
     except (ValueError, RuntimeError) as error:
         why = one_line(error)
+        if delegates and (known := refused_by_edge_tpu(why)):
+            raise ModelLoadError(f"model {model.name}: {known}") from error
         if "Didn't find op" in why:
             raise _lacks_operator(model, runtime, why) from error
         raise ModelLoadError(f"model {model.name} is damaged or truncated: {why}") from error

@@ -52,8 +52,9 @@ _PREPARING = {
         "plug it in again"
     ),
     r"(unresolved custom op: |find custom op for name '|find op for builtin opcode 'CUSTOM'.*)edgetpu-custom-op": (
-        "it is compiled for the Edge TPU, and {runtime} alone cannot run that: measure it with --device edgetpu, or "
-        "the .tflite file that it was compiled from"
+        "it is compiled for the Edge TPU, and {runtime} alone cannot run that: measure it with --device edgetpu, and "
+        "elsewhere the model that it was compiled from (as its baseline too, where x.tflite lies beside "
+        "x_edgetpu.tflite)"
     ),
 }
 _USING = {
