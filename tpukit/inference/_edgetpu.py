@@ -173,7 +173,7 @@ class EdgeTPU:
         if len(kinds) == 1 and (kind := kinds.pop()):
             return stated_peaks(kind)
         fastest = stated_peaks(_FASTEST)
-        return replace(fastest, source=f"{fastest.source}, for which link it is on is not known")
+        return replace(fastest, source=f"{fastest.source}, the fastest link, for its own is not known")
 
 
 class EdgeTPUSession:
