@@ -94,6 +94,17 @@ def test_without_that_model_the_link_bounds_it_still(tpu: EdgeTPU, model_file: C
     assert said.text.endswith("the work of 1 operator is unknown")
 
 
+def test_a_model_beside_it_that_cannot_be_read_costs_no_run(tpu: EdgeTPU, compiled: Path, quiet: None) -> None:
+    """Its last bytes are missing: inputs and outputs can be read, and not the rest."""
+    source = compiled.with_name("x.tflite")
+    source.write_bytes(source.read_bytes()[:-1])
+    assert read_model(compiled).uncompiled is not None
+    row = benchmark(compiled, tpu, duration_s=0.02).summary.iloc[0]
+    assert row["verdict"] == "VALID"
+    assert "work of x" not in row["limit"]
+    assert row["limit"].endswith("the work of 1 operator is unknown")
+
+
 def test_what_the_processor_does_in_between_is_not_moved_over_the_link(
     tpu: EdgeTPU, model_file: Callable[..., Path]
 ) -> None:

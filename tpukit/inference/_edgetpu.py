@@ -11,7 +11,7 @@ from tpukit.inference._compiled import CUSTOM_OP, placed
 from tpukit.inference._edgetpu_library import Listed, open_library
 from tpukit.inference._edgetpu_plugged import PluggedEdgeTPU, plugged
 from tpukit.inference._hardware import stated_peaks
-from tpukit.inference._inspect import inspect_model
+from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._interpreter import LITERT, InterpreterSession, load_session
 from tpukit.inference._model import Model
 from tpukit.inference._native_errors import not_created, not_opened
@@ -198,24 +198,35 @@ class EdgeTPUSession:
         LiteRT refuses a compiled operator that libedgetpu does not take, so all of them run on the device.
         """
         ops, on_device = placed(self._model.content)
-        peaks, source = self._peaks, self._model.uncompiled
-        if source:
-            peaks = replace(peaks, source=f"{peaks.source}, work of {source.name}")
-        return Facts(ops=ops, ops_on_device=on_device, work=_work(self._model, self._batch), peaks=peaks)
+        source = _inspected(self._model.uncompiled)
+        of = f", work of {source.name}" if source else ""
+        return Facts(
+            ops=ops,
+            ops_on_device=on_device,
+            work=_work(inspect_model(self._model), source, self._batch),
+            peaks=replace(self._peaks, source=f"{self._peaks.source}{of}"),
+        )
 
 
-def _work(model: Model, batch: int) -> Work:
+def _inspected(model: Model | None) -> ModelInfo | None:
+    """Return what a model consists of that is nice to know, None where it cannot be read."""
+    try:
+        return None if model is None else inspect_model(model)
+    except ModelLoadError:  # a run is not to be lost for a file beside its model
+        return None
+
+
+def _work(info: ModelInfo, source: ModelInfo | None, batch: int) -> Work:
     """Return what one run of a compiled model must do: a compiled operator hides its arithmetic, and shows its tensors.
 
     Where the model that it was compiled from is not known, that arithmetic is unknown.
     """
-    info = inspect_model(model)
     hidden = info.ops["type"] == f"CUSTOM:{CUSTOM_OP.decode()}"
     rows = max(1, batch // file_batch(info))
     moved = rows * int(info.ops.loc[hidden, "activation_bytes"].sum())
-    if model.uncompiled is None:
+    if source is None:
         return Work(macs={}, constant_bytes=0, io_bytes=moved, unknown_ops=int(hidden.sum()))
-    known = work(inspect_model(model.uncompiled))
+    known = work(source)
     return replace(known, macs={dtype: rows * n for dtype, n in known.macs.items()}, io_bytes=moved)
 
 
