@@ -48,5 +48,5 @@ clean:
 .venv/.with-tests: pyproject.toml
 	@echo "Installing tpukit with JupyterLab, LoadGen and the tests' tools into .venv; a few minutes the first time"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -e '.[lab,loadgen,test]'
+	$(BIN)/pip install --quiet -e '.[jax,lab,loadgen,test]'
 	@touch .venv/.with-core $@

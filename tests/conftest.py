@@ -55,7 +55,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "load_average", lambda: 0.0)
     monkeypatch.setattr(host, "cpu_use", lambda: host.CpuUse(all_s=0.0, own_s=0.0))
     monkeypatch.setattr(host, "git_revision", lambda folder: "0123abcd")
-    monkeypatch.setattr(_benchmark, "find", lambda: sensors.find(Path("/nowhere")))
+    monkeypatch.setattr(_benchmark, "find", lambda **device: sensors.find(Path("/nowhere"), **device))
 
 
 @pytest.fixture

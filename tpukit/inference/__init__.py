@@ -12,7 +12,9 @@
 | `EdgeTPU(place=…, performance=…)` | the device `edgetpu`, as `get_device("edgetpu:usb:0,performance=low")` gives it |
 | `edge_tpus()`, `plugged()` | the Edge TPUs that are plugged in, as a table and as values |
 | `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
-| `DEVICES` | the registry; `Device`, `Session`: what one must offer; `Addressed`, `HasPeaks`, `HasFacts`: what it may |
+| `jax_model(function, *arguments)` | a function of JAX as a model, for the devices jax, jax:cpu, jax:gpu, jax:tpu |
+| `DEVICES` | the registry; `Device`, `Session`: what one must offer |
+| `Addressed`, `HasFacts`, `HasPeaks`, `HasSensor`, `SharesBatch` | what it may offer besides |
 """
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
@@ -21,6 +23,8 @@ from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._edgetpu_plugged import Holder, PluggedEdgeTPU, edge_tpus, plugged
 from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
+from tpukit.inference._jax import JAX_REFERENCE
+from tpukit.inference._jax_export import jax_model
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
 from tpukit.inference._measure import Progress
@@ -32,13 +36,25 @@ from tpukit.inference._rules import INVALID, VALID, rate_text
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
-from tpukit.inference._types import Addressed, Arrays, Device, Facts, HasFacts, Query, Session, Tensor
+from tpukit.inference._types import (
+    Addressed,
+    Arrays,
+    Device,
+    Facts,
+    HasFacts,
+    HasSensor,
+    Query,
+    Session,
+    SharesBatch,
+    Tensor,
+)
 from tpukit.inference._under_test import under_test
 from tpukit.interrupts import Cancel
 
 __all__ = [
     "DEVICES",
     "INVALID",
+    "JAX_REFERENCE",
     "PROFILES",
     "SCENARIOS",
     "VALID",
@@ -52,6 +68,7 @@ __all__ = [
     "Facts",
     "HasFacts",
     "HasPeaks",
+    "HasSensor",
     "Holder",
     "Issue",
     "Issuing",
@@ -67,6 +84,7 @@ __all__ = [
     "QueryLog",
     "Session",
     "Settings",
+    "SharesBatch",
     "Tensor",
     "UnderTest",
     "Work",
@@ -82,6 +100,7 @@ __all__ = [
     "find_peak",
     "get_device",
     "inspect_model",
+    "jax_model",
     "limit",
     "loadgen_version",
     "plugged",

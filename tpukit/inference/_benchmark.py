@@ -22,7 +22,7 @@ from tpukit.inference._roofline import HasPeaks, Limit, file_batch, limit, limit
 from tpukit.inference._rules import INVALID, VALID, judge
 from tpukit.inference._scenarios import Arrival
 from tpukit.inference._settings import settings
-from tpukit.inference._types import Device, Facts
+from tpukit.inference._types import Device, Facts, HasSensor
 from tpukit.interrupts import Cancel, interruptible
 from tpukit.sensors import Recorder, Sensors, find
 from tpukit.workloads import Data, read_data
@@ -31,7 +31,7 @@ from tpukit.workloads import Data, read_data
 _QUERY_BYTES, _MEMORY_SHARE = 120, 0.8
 # what history.find takes for the newest runs
 _RESERVED = re.compile(r"latest(~\d+)?")
-_LIBRARIES = ("tpukit", "ai-edge-litert", "numpy", "pandas", "scipy")
+_LIBRARIES = ("tpukit", "ai-edge-litert", "jax", "jaxlib", "numpy", "pandas", "scipy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,13 +129,14 @@ def benchmark(  # noqa: PLR0913 the settings of a run, each named by the caller
     read, used = read_model(model), clock or SystemClock()
     if name is not None:
         check_name(name, read.name)
+    on = get_device(device)
     job = Job(
         settings=wanted,
-        device=get_device(device),
+        device=on,
         model=read,
         data=_data(data or read.data),
         clock=used,
-        recorder=Recorder(sensors or find(), clock=used),
+        recorder=Recorder(sensors or _sensors(on), clock=used),
         max_queries=int(host.available_memory_bytes() * _MEMORY_SHARE / _QUERY_BYTES),
     )
     started = job.clock.utc()
@@ -160,6 +161,10 @@ def check_name(name: str, model: str) -> None:
         raise ConfigError(f"name is {name!r}: expected some printable characters on one line")
     if _RESERVED.fullmatch(name) or name == model:
         raise ConfigError(f"name is {name!r}, which names other runs already: choose another")
+
+
+def _sensors(device: Device) -> Sensors:
+    return find(device=device.sensor) if isinstance(device, HasSensor) else find()
 
 
 def _data(data: Data | Path | str | None) -> Data | None:

@@ -5,6 +5,7 @@ import pandas as pd
 from tpukit import schema
 from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference._edgetpu import EdgeTPU
+from tpukit.inference._jax import JaxDevice
 from tpukit.inference._litert import LiteRTDevice
 from tpukit.inference._types import Addressed, Device
 from tpukit.registry import Registry
@@ -25,6 +26,7 @@ DEVICES.add(
     ),
 )
 DEVICES.add("edgetpu", EdgeTPU())
+DEVICES.add("jax", JaxDevice())
 
 
 def get_device(device: str | Device) -> Device:

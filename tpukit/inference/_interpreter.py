@@ -15,13 +15,12 @@ from typing import IO, Any
 import numpy as np
 
 from tpukit.errors import DeviceError, DeviceUnavailableError, ModelLoadError
-from tpukit.inference._model import Model
+from tpukit.inference._model import TFLITE, Model
 from tpukit.inference._native_errors import in_plain_words, refused_by_edge_tpu
 from tpukit.inference._types import Arrays, Query, Tensor
 
 _LOG = logging.getLogger(__name__)
 _STDERR_LOCK = threading.Lock()
-_IDENTIFIER = b"TFL3"
 
 
 def _no_obstacle() -> str | None:
@@ -154,10 +153,12 @@ def open_interpreter(model: Model, *, threads: int, resolver: str) -> Any:
 
 
 def _opened(model: Model, *, runtime: Runtime, threads: int, resolver: str, delegates: Sequence[Any]) -> Any:
-    if model.content[4:8] != _IDENTIFIER:
+    if model.format == "jax":
         raise ModelLoadError(
-            f"model {model.name} is not a TFLite file: its bytes 4 to 8 are not {_IDENTIFIER.decode()}"
+            f"model {model.name} is a JAX export: measure it on jax or jax:cpu, say, and bench shows its work too"
         )
+    if model.format != "tflite":
+        raise ModelLoadError(f"model {model.name} is not a TFLite file: its bytes 4 to 8 are not {TFLITE.decode()}")
     module = runtime.imported()
     try:
         return module.Interpreter(

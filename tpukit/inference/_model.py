@@ -13,6 +13,10 @@ from tpukit.workloads import bundled_models
 
 # what edgetpu_compiler puts behind a model's name
 _COMPILED = "_edgetpu"
+#: Bytes 4 to 8 of a TFLite file.
+TFLITE = b"TFL3"
+
+_MLIR = b"ML\xefR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,14 @@ class Model:
         if self.trained is None:
             return "not known"
         return "trained" if self.trained else "untrained: latency only"
+
+    @property
+    def format(self) -> str:
+        """Of which format its content is, whatever the file is called: tflite, jax (an export), or "" for neither."""
+        if self.content[4:8] == TFLITE:
+            return "tflite"
+        # an export holds an MLIR module behind a table of its own
+        return "jax" if self.content.find(_MLIR) > 0 else ""
 
     @property
     def size_bytes(self) -> int:
@@ -110,9 +122,11 @@ def _read(name: str, path: Path, *, data: Path | None) -> Model:
         is_odd = path.exists() and not (path.is_file() or path.is_dir())
         content = b"" if is_odd else path.read_bytes()  # a pipe would be waited for
     if is_odd:
-        raise ModelLoadError(f"model {paths.printable(path)} is no regular file: expected a .tflite file")
+        raise ModelLoadError(
+            f"model {paths.printable(path)} is no regular file: expected a .tflite file or a JAX export"
+        )
     if not content:
-        raise ModelLoadError(f"model {paths.printable(path)} is empty: expected a .tflite file")
+        raise ModelLoadError(f"model {paths.printable(path)} is empty: expected a .tflite file or a JAX export")
     return Model(name=name, content=content, sha256=hashlib.sha256(content).hexdigest(), data=data)
 
 

@@ -21,7 +21,7 @@ from tpukit.inference._schedule import poisson, schedule_rng
 from tpukit.inference._serve import OpenLoop, demand
 from tpukit.inference._settings import Settings
 from tpukit.inference._timeline import Timeline
-from tpukit.inference._types import Arrays, Device, Facts, HasFacts, Query, Session, Tensor
+from tpukit.inference._types import Arrays, Device, Facts, HasFacts, Query, Session, SharesBatch, Tensor
 from tpukit.interrupts import Cancel
 from tpukit.sensors import Recorder
 from tpukit.workloads import Data
@@ -58,6 +58,11 @@ class Job:
     def load(self, batch: int) -> "closing[Session]":
         """Load the model."""
         return closing(self.device.load(self.model, threads=self.settings.threads, batch=batch))
+
+    def load_alone(self) -> "closing[Session]":
+        """Load the model for one sample, on one chip where the device has several."""
+        one = self.device.alone() if isinstance(self.device, SharesBatch) else self.device
+        return closing(one.load(self.model, threads=self.settings.threads, batch=1))
 
     def samples(self, session: Session) -> list[Arrays]:
         """Return what goes into the model."""
@@ -133,7 +138,7 @@ def _first(job: Job, query: Query, samples: list[Arrays], cancel: Cancel) -> flo
     if job.data:
         _inputs.check_classes(outputs[0], job.data, batch=job.settings.batch)
     if job.settings.batch > 1:
-        with job.load(1) as single:
+        with job.load_alone() as single:
             _inputs.check_batch(outputs, samples[0], single, cancel)
     return first_s
 

@@ -102,6 +102,23 @@ class Device(Protocol):
 
 
 @runtime_checkable
+class HasSensor(Protocol):
+    """A device that names the `sensors.find(device=…)` which tell its energy and heat; of others the processor's."""
+
+    @property
+    def sensor(self) -> str:
+        """Its name there, as gpu or apex_0."""
+
+
+@runtime_checkable
+class SharesBatch(Protocol):
+    """A device of several chips that share a batch, and so may not take one sample; `Device` does not ask for it."""
+
+    def alone(self) -> Device:
+        """Return one of them, which takes a batch of 1."""
+
+
+@runtime_checkable
 class Addressed(Protocol):
     """A device that is one of several of its kind, or takes options; `Device` does not ask for it."""
 

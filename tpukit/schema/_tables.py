@@ -20,7 +20,7 @@ _SETTINGS = (
     _text("model", "the model's name"),
     _text("device", "the device it ran on"),
     _text("scenario", "how queries arrive: single_stream, multi_stream, server or offline"),
-    _count("threads", "threads of the device's runtime"),
+    _count("threads", "threads of the device's runtime; 1 with JAX, which shares out all cores of the process itself"),
     _count("batch", "samples that the device takes at once"),
     _count("samples_per_query", "samples in a query"),
     _number("rate_hz", "queries that arrive per second on average; missing where the device sets the pace", "Hz"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from tpukit.errors import ConfigError
-from tpukit.inference import SCENARIOS, Device, Model, Settings, rate_text, settings
+from tpukit.inference import JAX_REFERENCE, SCENARIOS, Device, Model, Settings, get_device, rate_text, settings
 
 _BASELINE_SHARE = 0.1
 _MOST_REPEATS = 1000
@@ -144,7 +144,11 @@ def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseli
     for turn in range(load.repeats):
         for model in models:
             if baseline and turn == 0:
-                found += [cell for cell in _baselines(_comparable(model), baseline, wanted) if cell not in found]
+                found += [
+                    cell
+                    for cell in _baselines(_comparable(model), _fitting(baseline, model), wanted)
+                    if cell not in found
+                ]
             found += [
                 Cell(model=model, device=device, settings=each, baseline=_baseline_of(each))
                 for device, each in product(devices, wanted)
@@ -154,6 +158,11 @@ def cells(models: Sequence[Model], devices: Sequence[Device], load: Load, baseli
 
 def _comparable(model: Model) -> Model:
     return model.uncompiled or model
+
+
+def _fitting(baseline: Device, model: Model) -> Device:
+    """Return the baseline, or for a JAX export, which LiteRT's reference kernels cannot run, its counterpart."""
+    return get_device(JAX_REFERENCE) if (baseline.name, model.format) == ("reference", "jax") else baseline
 
 
 def _baselines(model: Model, device: Device, wanted: Sequence[Settings]) -> Iterator[Cell]:

@@ -28,7 +28,8 @@ def measure(  # noqa: PLR0913 what to measure, where to keep it, and who looks o
     Before a model's cells, `baseline` runs it on one thread for a tenth of the time and as many queries, so that every
     number has its baseline from the same sweep; None leaves that out. `name` is kept with each run. A cell that cannot
     be measured becomes a row, and the sweep goes on; Ctrl-C, `cancel` or a store that fails end it, and what was
-    measured is returned. Models of one name are told apart by their sha256.
+    measured is returned. Models of one name are told apart by their sha256. In the place of `reference`, a JAX export
+    is compared with `jax:reference`.
 
     Raises ConfigError, UnknownNameError, ModelLoadError and StorageError for what can be known before measuring.
     """

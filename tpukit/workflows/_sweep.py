@@ -174,7 +174,9 @@ def _known(cell: Cell, base: Mapping[str, Any]) -> Known:
     metric = SCENARIOS[cell.settings.scenario].metric
     lo, hi = (base["p50_lo_s"], base["p50_hi_s"]) if metric == "p50_s" else (math.nan, math.nan)
     other = f", of {base['model']}" if base["model"] != cell.model.name else ""
-    return Known(text=f"{base['device']}, 1 thread{other}", value=float(base[metric]), lo=lo, hi=hi)
+    # XLA shares out all cores itself
+    threads = "" if base["device"].startswith("jax") else ", 1 thread"
+    return Known(text=f"{base['device']}{threads}{other}", value=float(base[metric]), lo=lo, hi=hi)
 
 
 def _compared(cell: Cell, outcome: BenchmarkResult, known: Known) -> dict[str, Any]:
