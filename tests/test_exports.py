@@ -105,6 +105,7 @@ def test_importing_tpukit_loads_nothing_heavy(child_environment: dict[str, str])
     heavy = {
         "numpy",
         "pandas",
+        "jax",
         "plotly",
         "statsmodels",
         "scipy",

@@ -83,7 +83,7 @@ def test_a_flipped_bit_ends_in_a_model_or_in_an_error_of_ours(child: Callable[[s
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"^model .*broken\.tflite is empty: expected a \.tflite file$"),
+        (b"", r"^model .*broken\.tflite is empty: expected a \.tflite file or a JAX export$"),
         (b"x", r"^model broken is not a TFLite file: its bytes 4 to 8 are not TFL3$"),
         (b"\x89PNG\r\n\x1a\n" * 99, r"^model broken is not a TFLite file"),
         (b"\x1c\x00\x00\x00TFL3", r"^model broken is damaged or truncated: "),
@@ -119,7 +119,7 @@ def test_a_path_is_shown_on_one_line_whatever_it_holds(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"^cannot read model a\?b\.tflite: No such file or directory$"):
         read_model("a\nb.tflite")
     (tmp_path / "a\nb").write_bytes(b"")
-    with pytest.raises(ModelLoadError, match=r"a\?b is empty: expected a \.tflite file$"):
+    with pytest.raises(ModelLoadError, match=r"a\?b is empty: expected a \.tflite file or a JAX export$"):
         read_model(tmp_path / "a\nb")
 
 

@@ -33,6 +33,39 @@ def test_a_kind_is_known_by_all_its_names(kind: str, tmp_path: Path) -> None:
     assert found.source == "Cloud TPU v5e (as stated by its maker)"
 
 
+@pytest.mark.parametrize(
+    ("kind", "hardware", "dtype", "ops_per_s", "bytes_per_s"),
+    [
+        ("TPU v2", "Cloud TPU v2 core", "bfloat16", 46e12 / 2, 700e9 / 2),
+        ("TPU v3", "Cloud TPU v3 core", "bfloat16", 123e12 / 2, 900e9 / 2),
+        ("TPU v4", "Cloud TPU v4", "int8", 275e12, 1200e9),
+        ("TPU v4 lite", "TPU v4i", "bfloat16", 138e12, 614e9),
+        ("TPU v5", "Cloud TPU v5p", "bfloat16", 459e12, 2765e9),
+        ("TPU v5p", "Cloud TPU v5p", "int8", 918e12, 2765e9),
+        ("TPU v6 lite", "Cloud TPU v6e", "bfloat16", 918e12, 1640e9),
+        ("TPU v6e", "Cloud TPU v6e", "int8", 1836e12, 1640e9),
+        ("TPU7x", "Cloud TPU7x core", "float8_e4m3fn", 4614e12 / 2, 7.4e12 / 2),
+        ("NVIDIA H100 80GB HBM3", "NVIDIA H100 SXM", "bfloat16", 1979e12 / 2, 3350e9),
+        ("NVIDIA H200", "NVIDIA H200 SXM", "int8", 3958e12 / 2, 4800e9),
+        ("NVIDIA A100-SXM4-40GB", "NVIDIA A100 40 GB", "float32", 156e12, 1555e9),
+        ("NVIDIA A100-SXM4-80GB", "NVIDIA A100 80 GB SXM", "int8", 624e12, 2039e9),
+        ("Tesla T4", "NVIDIA T4", "float16", 65e12, 320e9),
+    ],
+)
+def test_what_jax_calls_hardware_leads_to_its_row(
+    kind: str, hardware: str, dtype: str, ops_per_s: float, bytes_per_s: float, tmp_path: Path
+) -> None:
+    found = stated_peaks(kind, home=tmp_path)
+    assert found.source == f"{hardware} (as stated by its maker)"
+    assert (found.ops_per_s[dtype], found.bandwidth(10**9)) == (ops_per_s, bytes_per_s)
+
+
+def test_no_kind_stands_for_two(tmp_path: Path) -> None:
+    table = accelerators(tmp_path)
+    kinds = table.drop_duplicates("hardware")["kinds"].str.lower().str.split("|").explode()
+    assert not kinds.duplicated().any()
+
+
 def test_several_chips_add_up(tmp_path: Path) -> None:
     found = stated_peaks("TPU v5p", chips=4, home=tmp_path)
     assert found.ops_per_s["bfloat16"] == 4 * 459e12

@@ -1,17 +1,17 @@
 """An export with the shapes of a run, compiled by XLA for some devices."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tpukit.errors import ModelLoadError
-from tpukit.inference._interpreter import one_line
-from tpukit.inference._jax_export import imported
+from tpukit.inference._interpreter import one_line, stderr_collected
+from tpukit.inference._jax_export import DAMAGE, imported, operations
 from tpukit.inference._types import Tensor
 
-_REFUSALS = (NotImplementedError, RuntimeError, TypeError, ValueError)
 _UNKNOWN_OPTION = "No such compile option: "
 _LONGEST = 400
 
@@ -68,11 +68,11 @@ def compiled(
         return jax.tree_util.tree_leaves(exported.call(*arguments, **named))
 
     specs = [jax.ShapeDtypeStruct(each.shape, each.dtype) for each in inputs]
-    try:
+    with _refusing(name):
         lowered = jax.jit(flat, in_shardings=placements).lower(*specs)
+    _check_calls(lowered, name)
+    with _refusing(name):
         run = _compiled(lowered, options)
-    except _REFUSALS as error:
-        raise ModelLoadError(f"JAX refuses model {name}: {one_line(error)[:_LONGEST]}") from error
     return Program(
         run=run,
         lowered=lowered,
@@ -83,6 +83,25 @@ def compiled(
         ),
         placements=placements,
     )
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    from jaxlib.mlir.ir import MLIRError
+
+    try:
+        with stderr_collected():
+            yield
+    except (*DAMAGE, MLIRError) as error:
+        raise ModelLoadError(f"JAX refuses model {name}: {one_line(error)[:_LONGEST]}") from error
+
+
+def _check_calls(lowered: Any, name: str) -> None:
+    for each in operations(lowered.compiler_ir("stablehlo")):
+        if each.name == "stablehlo.custom_call" and "python" in (target := str(each.attributes["call_target_name"])):
+            raise ModelLoadError(
+                f"model {name} calls back into Python ({target}), which an export cannot carry: leave callbacks out"
+            )
 
 
 def _compiled(lowered: Any, options: Mapping[str, object]) -> Any:
