@@ -46,7 +46,7 @@ clean:
 	@touch $@
 
 .venv/.with-tests: pyproject.toml
-	@echo "Installing tpukit with JupyterLab, LoadGen and the tests' tools into .venv; a few minutes the first time"
+	@echo "Installing tpukit with JupyterLab, LoadGen, JAX and the tests' tools into .venv; a few minutes the first time"
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -e '.[jax,lab,loadgen,test]'
 	@touch .venv/.with-core $@

@@ -72,7 +72,7 @@ for device, batch in (("jax:cpu,chips=4", 6), ("jax:cpu,chips=4", 1), ("jax:cpu,
         "1.0 4.0",
         "the batch of model dense is 6, which 4 chips cannot share: give a multiple of 4",
         "the batch of model dense is 1, which 4 chips cannot share: give a multiple of 4",
-        "jax:cpu,chips=5: JAX finds 4 of kind cpu here: ask for so many chips at most",
+        "jax:cpu,chips=5: JAX finds 4 of kind cpu here: ask for no more chips",
     ]
 
 

@@ -69,6 +69,17 @@ def test_a_table_of_which_one_row_is_read_does_not_count_whole() -> None:
     assert found.constant_bytes < table.nbytes / 100
 
 
+def test_a_loop_is_told_for_its_body_counts_once() -> None:
+    square = WEIGHTS[:128]
+
+    def steps(x: Any) -> Any:
+        return jax.lax.scan(lambda y, _: (y @ square, None), x, None, length=5)[0]
+
+    found = work(jax_model(steps, array(1, 128), name="f"))
+    assert found.unknown_ops == 1
+    assert 128 * 128 <= found.macs["float32"] < 2 * 128 * 128
+
+
 def test_what_is_not_used_is_not_read() -> None:
     assert work(jax_model(lambda x, y: x + 1, array(1, 8), array(1000), name="f")).io_bytes == 2 * 8 * 4
 

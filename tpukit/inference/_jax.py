@@ -126,7 +126,7 @@ class JaxDevice:
         found = local_devices(place)
         if len(found) < self.chips:
             raise DeviceUnavailableError(
-                f"{self.name}: JAX finds {len(found)} of kind {found[0].device_kind} here: ask for so many chips at most"
+                f"{self.name}: JAX finds {len(found)} of kind {found[0].device_kind} here: ask for no more chips"
             )
         return found[: self.chips]
 

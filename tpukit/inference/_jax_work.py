@@ -16,9 +16,10 @@ def work_of(program: Program, *, kept: Sequence[int], devices: Sequence[Any]) ->
     """Return the least that one run of a program must do on all its devices; None where XLA does not tell.
 
     Arithmetic is XLA's own count of the compiled program's operations (`cost_analysis`, of one device): one for each
-    element of an elementwise operation, two for each multiply-accumulate, nothing for custom calls, the body of a loop
-    of unknown length once. All are taken for those of the program's matrix products and convolutions, of several types
-    the narrowest, which is the fastest. A TPU multiplies float32 in bfloat16 unless it is told otherwise.
+    element of an elementwise operation, two for each multiply-accumulate, nothing for custom calls, and the body of a
+    loop once, however often it runs, so loops are among the operators whose work is unknown. All are taken for those
+    of the program's matrix products and convolutions, of several types the narrowest, which is the fastest. A TPU
+    multiplies float32 in bfloat16 unless it is told otherwise.
 
     Of memory count the inputs (`kept` are the numbers of those used), the outputs and the module's constants, which
     each device reads, though never more than XLA counts as accessed; not what passes between operations, for that may
@@ -30,7 +31,7 @@ def work_of(program: Program, *, kept: Sequence[int], devices: Sequence[Any]) ->
     io_bytes = sum(program.inputs[at].size_bytes for at in kept) + sum(each.size_bytes for each in program.outputs)
     between = max(0, int(counted.get("bytes accessed", 0)) - io_bytes // len(devices))
     macs = int(max(0.0, counted.get("flops", 0.0)) * len(devices) / OPS_PER_MAC)
-    kinds, constant_bytes = _read(program.lowered.compiler_ir("stablehlo"))
+    kinds, constant_bytes, loops = _read(program.lowered.compiler_ir("stablehlo"))
     dtype = min(kinds, key=_bits, default=program.outputs[0].dtype if program.outputs else "float32")
     if devices[0].platform == "tpu" and dtype == "float32":
         dtype = "bfloat16"
@@ -38,11 +39,12 @@ def work_of(program: Program, *, kept: Sequence[int], devices: Sequence[Any]) ->
         macs={dtype: macs} if macs else {},
         constant_bytes=len(devices) * min(constant_bytes, between),
         io_bytes=io_bytes,
+        unknown_ops=loops,
     )
 
 
-def _read(module: Any) -> tuple[set[str], int]:
-    """Return the types of a module's products, and the bytes of its constants."""
+def _read(module: Any) -> tuple[set[str], int, int]:
+    """Return the types of a module's products, the bytes of its constants, and how many loops it has."""
     from jaxlib.mlir import ir
 
     with module.context:
@@ -53,7 +55,8 @@ def _read(module: Any) -> tuple[set[str], int]:
             if each.name in _PRODUCTS
             for operand in each.operands
         }
-        return kinds, sum(_constants(each for each in every if each.name == "stablehlo.constant"))
+        constants = _constants(each for each in every if each.name == "stablehlo.constant")
+        return kinds, sum(constants), sum(each.name == "stablehlo.while" for each in every)
 
 
 def _constants(every: Iterator[Any]) -> Iterator[int]:
