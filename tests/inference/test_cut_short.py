@@ -7,7 +7,7 @@ import pytest
 
 from tests.inference._devices import SCRIPT, STEADY_S, InterruptedDevice, Until
 from tpukit import host, schema
-from tpukit.errors import DeviceError
+from tpukit.errors import DeviceError, DeviceUnavailableError
 from tpukit.inference import INVALID, VALID, BenchmarkResult, Model, benchmark
 from tpukit.testing import FakeDevice, ManualClock
 from tpukit.workloads import Data
@@ -139,6 +139,22 @@ def test_a_query_that_fails_is_the_last_row(scenario: str, toy: Model, clock: Ma
     assert last[["end_s", "latency_s"]].isna().all()
     assert result.summary["throughput_per_s"].item() == pytest.approx(n / sum(STEADY_S[:n]))
     assert np.isnan(result.summary["accuracy"].item())
+
+
+class Unplugged(FakeDevice):
+    """A device that was there, and is not once its session is closed."""
+
+    def runtime(self) -> str:
+        if self.closed:
+            raise DeviceUnavailableError("nothing is plugged in")
+        return super().runtime()
+
+
+def test_a_device_taken_away_leaves_what_was_measured(scenario: str, toy: Model, clock: ManualClock) -> None:
+    result = run(Unplugged(SCRIPT, clock=clock, failures={STEADY: "unplugged"}), toy, scenario, clock)
+    n = STEADY - 11
+    assert result.reasons[0] == f"failed after {n} queries: unplugged"
+    assert (len(result.samples), result.run["runtime"].item()) == (n + 1, "fake")
 
 
 def test_a_failure_without_a_word_is_still_one(scenario: str, toy: Model, clock: ManualClock) -> None:

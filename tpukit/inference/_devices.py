@@ -7,6 +7,7 @@ from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._jax import JaxDevice
 from tpukit.inference._litert import LiteRTDevice
+from tpukit.inference._tflite import TFLITE
 from tpukit.inference._types import Addressed, Device
 from tpukit.registry import Registry
 
@@ -27,6 +28,15 @@ DEVICES.add(
 )
 DEVICES.add("edgetpu", EdgeTPU())
 DEVICES.add("jax", JaxDevice())
+DEVICES.add(
+    "tflite",
+    LiteRTDevice(
+        name="tflite",
+        about="this machine's processor, Google's tflite-runtime",
+        resolver="AUTO",
+        package=TFLITE,
+    ),
+)
 
 
 def get_device(device: str | Device) -> Device:
