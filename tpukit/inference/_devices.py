@@ -7,6 +7,7 @@ from tpukit.errors import ConfigError, DeviceError
 from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._jax import JaxDevice
 from tpukit.inference._litert import LiteRTDevice
+from tpukit.inference._pycoral import PycoralDevice
 from tpukit.inference._tflite import TFLITE
 from tpukit.inference._types import Addressed, Device
 from tpukit.registry import Registry
@@ -37,6 +38,7 @@ DEVICES.add(
         package=TFLITE,
     ),
 )
+DEVICES.add("pycoral", PycoralDevice())
 
 
 def get_device(device: str | Device) -> Device:

@@ -1,0 +1,3 @@
+"""A stand-in for Google's pycoral, with its layout and its signatures."""
+
+__version__ = "2.0.0"

@@ -1,0 +1,1 @@
+"""Where Google keeps what talks to the Edge TPU."""

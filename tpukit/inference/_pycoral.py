@@ -1,0 +1,211 @@
+"""Google's pycoral, where it is installed: an Edge TPU through its own interpreter."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module, metadata
+from importlib.machinery import PathFinder
+from types import ModuleType
+from typing import Any
+
+from tpukit import host
+from tpukit.errors import ConfigError, DeviceError, DeviceUnavailableError, ModelLoadError
+from tpukit.inference._hardware import stated_peaks
+from tpukit.inference._interpreter import (
+    InterpreterSession,
+    Runtime,
+    check_file,
+    one_line,
+    session_of,
+    stderr_collected,
+)
+from tpukit.inference._model import Model
+from tpukit.inference._roofline import Peaks
+from tpukit.inference._tflite import tflite_obstacle
+from tpukit.inference._types import Facts
+
+_PLACE = re.compile(r"(usb|pci)?(:[0-9]+)?|[0-9]+")
+_NO_NEED = "tpukit does not need it: use device edgetpu"
+# the summary of the package of that name on the public index
+_CORAL_REEFS = "Coral Atlas"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPycoral:
+    """A package named pycoral; `is_googles` says whether it has `pycoral.utils.edgetpu`.
+
+    `version` and `summary` are those of its distribution, empty where it has none.
+    """
+
+    version: str
+    summary: str
+    is_googles: bool
+
+
+def installed_pycoral(folders: Sequence[str] | None = None) -> InstalledPycoral | None:
+    """Return what is installed under the name pycoral in `folders` (default: `sys.path`), None where nothing is.
+
+    It is looked at, and never imported.
+    """
+    package = PathFinder.find_spec("pycoral", folders)
+    if package is None or package.origin is None:  # a folder of that name is no installation
+        return None
+    path = list(sys.path if folders is None else folders)
+    found = next(iter(metadata.distributions(name="pycoral", path=path)), None)
+    utils = PathFinder.find_spec("pycoral.utils", package.submodule_search_locations or [])
+    edgetpu = utils and PathFinder.find_spec("pycoral.utils.edgetpu", utils.submodule_search_locations or [])
+    return InstalledPycoral(
+        version=found.version if found else "",
+        summary=(found.metadata["Summary"] or "") if found else "",
+        is_googles=edgetpu is not None,
+    )
+
+
+def pycoral_obstacle(installed: InstalledPycoral | None) -> str | None:
+    """Return why pycoral must not be imported, None where it is Google's.
+
+    >>> print(pycoral_obstacle(None))
+    Google's pycoral is not installed; tpukit does not need it: use device edgetpu
+    """
+    if installed is None:
+        return f"Google's pycoral is not installed; {_NO_NEED}"
+    if installed.is_googles:
+        return None
+    what = "a coral-reef tool" if _CORAL_REEFS in installed.summary else "which has no pycoral.utils.edgetpu"
+    return f"the pycoral installed here (version {installed.version or 'unknown'}, {what}) is not Google's; {_NO_NEED}"
+
+
+def _obstacle() -> str | None:
+    # Google's pycoral runs models by tflite-runtime
+    return pycoral_obstacle(installed_pycoral()) or tflite_obstacle(host.versions(("tflite-runtime", "numpy")))
+
+
+PYCORAL = Runtime(name="pycoral", distribution="pycoral", module="pycoral.utils.edgetpu", obstacle=_obstacle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PycoralDevice:
+    """An Edge TPU through Google's pycoral, as its examples use it; unproven on hardware.
+
+    `place` is empty for any, or one of usb, usb:N, pci, pci:N and :N, as pycoral counts them. Raises ConfigError for
+    another one.
+
+    >>> PycoralDevice(place="usb:0").name
+    'pycoral:usb:0'
+    """
+
+    place: str = ""
+
+    def __post_init__(self) -> None:
+        if not _PLACE.fullmatch(self.place):
+            raise ConfigError(f"device pycoral has no place {self.place!r}: expected usb, usb:N, pci, pci:N or N")
+
+    @property
+    def name(self) -> str:
+        """Its name with its place."""
+        return f"pycoral:{self.place.removeprefix(':')}" if self.place else "pycoral"
+
+    @property
+    def about(self) -> str:
+        """What it is, in one line."""
+        return "an Edge TPU through Google's pycoral, where that is installed"
+
+    def at(self, place: str, options: Mapping[str, str]) -> "PycoralDevice":
+        """Return the device at this place. Raises ConfigError for an option: pycoral takes none."""
+        if options:
+            raise ConfigError(f"device pycoral takes no options, got {', '.join(options)}: device edgetpu has them")
+        return PycoralDevice(place=place)
+
+    def runtime(self) -> str:
+        """Return the versions of pycoral and of the Edge TPU's library.
+
+        Raises DeviceUnavailableError where pycoral is not Google's, cannot be imported or lists no Edge TPU here.
+        """
+        module = PYCORAL.imported()
+        self._found(module)
+        library = module.get_runtime_version()
+        version = re.search(r"RuntimeVersion\(\w+\)", library)
+        return f"pycoral {import_module('pycoral').__version__}, libedgetpu {version[0] if version else library}"
+
+    def load(self, model: Model, *, threads: int, batch: int) -> InterpreterSession:
+        """Load a model that is compiled for the Edge TPU.
+
+        Raises ModelLoadError for another one, and for several threads: pycoral's interpreter has one.
+        """
+        if threads != 1:
+            raise ModelLoadError(f"pycoral runs in 1 thread, got {threads}: give 1, or use device edgetpu")
+        module = PYCORAL.imported()
+        check_file(model)
+        ops, on_tpu = _mapped(model)
+        facts = Facts(ops=ops, ops_on_device=on_tpu, peaks=_peaks(self._found(module)))
+        with stderr_collected() as said:
+            interpreter = self._opened(module, model)
+            return session_of(interpreter, model, runtime=PYCORAL, batch=batch, said=said, facts=facts)
+
+    @property
+    def _address(self) -> str:
+        return f":{self.place}" if self.place.isdigit() else self.place
+
+    def _opened(self, module: ModuleType, model: Model) -> Any:
+        try:
+            return module.make_interpreter(model.content, device=self._address or None)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _explained(error, model) from error
+
+    def _found(self, module: ModuleType) -> list[dict[str, str]]:
+        listed = module.list_edge_tpus()
+        if found := at_place(listed, self._address):
+            return found
+        every = ", ".join(f"{each['type']} {each['path']}" for each in listed) or "none"
+        raise DeviceUnavailableError(f"no Edge TPU is at {self.name}: pycoral lists {every}")
+
+
+def at_place(listed: Sequence[dict[str, str]], place: str) -> list[dict[str, str]]:
+    """Return which of the Edge TPUs that pycoral lists it may open at this place.
+
+    >>> listed = [{"type": "pci", "path": "/dev/apex_0"}, {"type": "usb", "path": "/sys/bus/usb/devices/2-1"}]
+    >>> [found["path"] for found in at_place(listed, "usb:0")]
+    ['/sys/bus/usb/devices/2-1']
+    """
+    bus, _, number = place.partition(":")
+    found = [each for each in listed if bus in {"", each["type"]}]
+    return found[int(number) :][:1] if number else found
+
+
+def _peaks(found: Sequence[dict[str, str]]) -> Peaks:
+    """Return the peaks of an Edge TPU; of one by USB, those of the faster link that it may have."""
+    if all(each["type"] == "pci" for each in found):
+        return stated_peaks("edgetpu pci")
+    peaks = stated_peaks("edgetpu usb3")
+    return replace(peaks, source=f"{peaks.source}; USB 2 is slower")
+
+
+def _mapped(model: Model) -> tuple[int, int]:
+    """Return the operators of a file, and how many of them are the Edge TPU's. Raises ModelLoadError for none."""
+    from ai_edge_litert import schema_py_generated as tflite
+
+    flat = tflite.Model.GetRootAs(model.content, 0)
+    graph = flat.Subgraphs(0)
+    ops = [graph.Operators(place) for place in range(graph.OperatorsLength())]
+    on_tpu = [op for op in ops if flat.OperatorCodes(op.OpcodeIndex()).CustomCode() == b"edgetpu-custom-op"]
+    if not on_tpu:
+        raise ModelLoadError(
+            f"model {model.name}: 0 of {len(ops)} ops on the TPU: it is not compiled for it and would run on the CPU; "
+            "compile it with edgetpu_compiler, or measure it on device cpu"
+        )
+    return len(ops), len(on_tpu)
+
+
+def _explained(error: Exception, model: Model) -> DeviceError:
+    """Return what made pycoral's interpreter fail, in plain words."""
+    text, library = one_line(error), "Failed to load delegate from "
+    if library not in text:
+        return ModelLoadError(f"pycoral refuses model {model.name}: {text}")
+    _, _, reason = text.partition(library)[2].partition(" ")
+    return DeviceUnavailableError(
+        f"pycoral cannot open the Edge TPU: {reason}"
+        if reason
+        else "pycoral cannot open the Edge TPU, and its library does not say why: it is unplugged, used by another "
+        "process, or this user may not open it"
+    )
