@@ -106,6 +106,16 @@ def test_everything_else_that_tpukit_needs_comes_with_it() -> None:
     assert installed_extras() <= PROJECT["optional-dependencies"].keys()
 
 
+def test_the_tests_of_tflite_runtime_run_in_such_an_environment() -> None:
+    rule = (ROOT / "Makefile").read_text().partition("\n.venv-tflite/")[2]
+    assert "$(PYTHON311) -m venv .venv-tflite" in rule
+    extras = re.search(r"install .*-e '\.\[([a-z,]+)\]'", rule)
+    assert extras
+    assert set(extras[1].split(",")) == installed_extras()
+    # the last NumPy 1 is what pip takes for the extra
+    assert NAMED["numpy"].contains("1.26.4")
+
+
 def test_googles_pycoral_is_explained_and_never_installed() -> None:
     lines = [line for line in TEXT.splitlines() if "pycoral" in line]
     assert lines
