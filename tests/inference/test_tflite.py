@@ -193,8 +193,12 @@ for length in [*range(8, len(content), max(1, len(content) // 150)), len(content
 
 @installed
 def test_an_operator_that_it_lacks_is_named_with_its_runtime(model_file: Callable[..., Path]) -> None:
-    expected = r"^model custom_op has an operator that tflite-runtime lacks: .*edgetpu-custom-op"
-    with pytest.raises(ModelLoadError, match=expected):
+    path = model_file("custom_op", code="another-op")
+    with pytest.raises(
+        ModelLoadError, match=r"^model custom_op has an operator that tflite-runtime lacks: .*another-op"
+    ):
+        benchmark(path, "tflite")
+    with pytest.raises(ModelLoadError, match=r"^model custom_op: it is compiled for the Edge TPU, and tflite-runtime "):
         benchmark(model_file("custom_op"), "tflite")
 
 

@@ -122,13 +122,11 @@ class EdgeTPU:
         except ValueError as error:
             raise DeviceUnavailableError(not_created(str(error), self._shown())) from error
         session = load_session(model, runtime=LITERT, threads=threads, batch=batch, delegates=[delegate])
-        ops, on_device = placed(model.content)
-        if not on_device:
+        try:
+            check_compiled(model)
+        except ModelLoadError:
             session.close()
-            raise ModelLoadError(
-                f"model {model.name}: 0 of {ops} ops on the TPU: it is not compiled for it and would run on the CPU; "
-                "compile it with edgetpu_compiler, or measure it with --device cpu"
-            )
+            raise
         return EdgeTPUSession(session, model, batch=batch, peaks=self._peaks())
 
     def _address(self) -> str:
@@ -174,6 +172,16 @@ class EdgeTPU:
             return stated_peaks(kind)
         fastest = stated_peaks(_FASTEST)
         return replace(fastest, source=f"{fastest.source}, the fastest link, for its own is not known")
+
+
+def check_compiled(model: Model) -> None:
+    """Raise ModelLoadError for a model that has no operator for the Edge TPU; its file is one that a runtime loads."""
+    ops, on_device = placed(model.content)
+    if not on_device:
+        raise ModelLoadError(
+            f"model {model.name}: 0 of {ops} ops on the TPU: it is not compiled for it and would run on the CPU; "
+            "compile it with edgetpu_compiler, or measure it with --device cpu"
+        )
 
 
 class EdgeTPUSession:

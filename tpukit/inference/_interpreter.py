@@ -17,11 +17,10 @@ import numpy as np
 from tpukit.errors import DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference._model import TFLITE, Model
 from tpukit.inference._native_errors import in_plain_words, refused_by_edge_tpu
-from tpukit.inference._types import Arrays, Facts, Query, Tensor
+from tpukit.inference._types import Arrays, Query, Tensor
 
 _LOG = logging.getLogger(__name__)
 _STDERR_LOCK = threading.Lock()
-_NO_FACTS = Facts()
 
 
 def _no_obstacle() -> str | None:
@@ -101,7 +100,6 @@ def session_of(
     batch: int,
     said: Callable[[], list[str]],
     known: Callable[[str], str | None],
-    facts: Facts = _NO_FACTS,
 ) -> "InterpreterSession":
     """Set the batch of an interpreter of `model`, and allocate its tensors.
 
@@ -111,7 +109,7 @@ def session_of(
     try:
         _set_batch(interpreter, batch)
         interpreter.allocate_tensors()
-        return InterpreterSession(interpreter, facts)
+        return InterpreterSession(interpreter)
     except (ValueError, RuntimeError) as error:
         if words := known(one_line(error)):
             raise ModelLoadError(f"model {model.name}: {words}") from error
@@ -125,8 +123,7 @@ def _unknown(_error: str) -> None:
 class InterpreterSession:
     """A TFLite model in an interpreter, its tensors allocated or not."""
 
-    def __init__(self, interpreter: Any, facts: Facts = _NO_FACTS) -> None:
-        self.facts = facts
+    def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
         self.inputs = tuple(_tensor(detail) for detail in interpreter.get_input_details())
         self.outputs = tuple(_tensor(detail) for detail in interpreter.get_output_details())

@@ -6,24 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from importlib.machinery import PathFinder
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tpukit import host
 from tpukit.errors import ConfigError, DeviceError, DeviceUnavailableError, ModelLoadError
+from tpukit.inference._edgetpu import EdgeTPUSession, check_compiled
+from tpukit.inference._edgetpu_plugged import PluggedEdgeTPU, plugged
 from tpukit.inference._hardware import stated_peaks
-from tpukit.inference._interpreter import (
-    InterpreterSession,
-    Runtime,
-    check_file,
-    one_line,
-    session_of,
-    stderr_collected,
-)
+from tpukit.inference._interpreter import Runtime, check_file, one_line, session_of, stderr_collected
 from tpukit.inference._model import Model
+from tpukit.inference._native_errors import in_plain_words, not_created, not_opened, refused_by_edge_tpu
 from tpukit.inference._roofline import Peaks
 from tpukit.inference._tflite import tflite_obstacle
-from tpukit.inference._types import Facts
 
 _PLACE = re.compile(r"(usb|pci)?(:[0-9]+)?|[0-9]+")
 _NO_NEED = "tpukit does not need it: use device edgetpu"
@@ -89,13 +85,14 @@ class PycoralDevice:
     """An Edge TPU through Google's pycoral, as its examples use it; unproven on hardware.
 
     `place` is empty for any, or one of usb, usb:N, pci, pci:N and :N, as pycoral counts them. Raises ConfigError for
-    another one.
+    another one. Below `root` lies what the kernel shows of devices.
 
     >>> PycoralDevice(place="usb:0").name
     'pycoral:usb:0'
     """
 
     place: str = ""
+    root: Path = Path("/")
 
     def __post_init__(self) -> None:
         if not _PLACE.fullmatch(self.place):
@@ -115,7 +112,7 @@ class PycoralDevice:
         """Return the device at this place. Raises ConfigError for an option: pycoral takes none."""
         if options:
             raise ConfigError(f"device pycoral takes no options, got {', '.join(options)}: device edgetpu has them")
-        return PycoralDevice(place=place)
+        return replace(self, place=place)
 
     def runtime(self) -> str:
         """Return the versions of pycoral and of the Edge TPU's library.
@@ -128,7 +125,7 @@ class PycoralDevice:
         version = re.search(r"RuntimeVersion\(\w+\)", library)
         return f"pycoral {import_module('pycoral').__version__}, libedgetpu {version[0] if version else library}"
 
-    def load(self, model: Model, *, threads: int, batch: int) -> InterpreterSession:
+    def load(self, model: Model, *, threads: int, batch: int) -> EdgeTPUSession:
         """Load a model that is compiled for the Edge TPU.
 
         Raises ModelLoadError for another one, and for several threads: pycoral's interpreter has one.
@@ -137,27 +134,30 @@ class PycoralDevice:
             raise ModelLoadError(f"pycoral runs in 1 thread, got {threads}: give 1, or use device edgetpu")
         module = PYCORAL.imported()
         check_file(model)
-        ops, on_tpu = _mapped(model)
-        facts = Facts(ops=ops, ops_on_device=on_tpu, peaks=_peaks(self._found(module)))
+        check_compiled(model)
+        shown = _shown(self._found(module), plugged(self.root))
         with stderr_collected() as said:
-            interpreter = self._opened(module, model)
-            return session_of(interpreter, model, runtime=PYCORAL, batch=batch, said=said, facts=facts)
+            interpreter = self._opened(module, model, shown)
+            session = session_of(interpreter, model, runtime=PYCORAL, batch=batch, said=said, known=refused_by_edge_tpu)
+        return EdgeTPUSession(session, model, batch=batch, peaks=_peaks(shown))
 
     @property
     def _address(self) -> str:
         return f":{self.place}" if self.place.isdigit() else self.place
 
-    def _opened(self, module: ModuleType, model: Model) -> Any:
+    def _opened(self, module: ModuleType, model: Model, shown: Sequence[PluggedEdgeTPU]) -> Any:
         try:
             return module.make_interpreter(model.content, device=self._address or None)
         except (OSError, RuntimeError, ValueError) as error:
-            raise _explained(error, model) from error
+            raise _explained(error, model, shown) from error
 
     def _found(self, module: ModuleType) -> list[dict[str, str]]:
         listed = module.list_edge_tpus()
+        if not listed:
+            raise DeviceUnavailableError(not_opened(plugged(self.root)))
         if found := at_place(listed, self._address):
             return found
-        every = ", ".join(f"{each['type']} {each['path']}" for each in listed) or "none"
+        every = ", ".join(f"{each['type']} {each['path']}" for each in listed)
         raise DeviceUnavailableError(f"no Edge TPU is at {self.name}: pycoral lists {every}")
 
 
@@ -173,39 +173,24 @@ def at_place(listed: Sequence[dict[str, str]], place: str) -> list[dict[str, str
     return found[int(number) :][:1] if number else found
 
 
-def _peaks(found: Sequence[dict[str, str]]) -> Peaks:
-    """Return the peaks of an Edge TPU; of one by USB, those of the faster link that it may have."""
-    if all(each["type"] == "pci" for each in found):
-        return stated_peaks("edgetpu pci")
+def _shown(found: Sequence[dict[str, str]], by_kernel: Sequence[PluggedEdgeTPU]) -> list[PluggedEdgeTPU]:
+    """Return those devices of the kernel that pycoral found: both have them by the library's paths."""
+    paths = {each["path"] for each in found}
+    return [each for each in by_kernel if each.path in paths]
+
+
+def _peaks(shown: Sequence[PluggedEdgeTPU]) -> Peaks:
+    """Return what the maker states of a device as it is connected."""
+    kinds = {each.hardware for each in shown}
+    if len(kinds) == 1 and (kind := kinds.pop()):
+        return stated_peaks(kind)
     peaks = stated_peaks("edgetpu usb3")
-    return replace(peaks, source=f"{peaks.source}; USB 2 is slower")
+    return replace(peaks, source=f"{peaks.source}, the fastest link, for its own is not known")
 
 
-def _mapped(model: Model) -> tuple[int, int]:
-    """Return the operators of a file, and how many of them are the Edge TPU's. Raises ModelLoadError for none."""
-    from ai_edge_litert import schema_py_generated as tflite
-
-    flat = tflite.Model.GetRootAs(model.content, 0)
-    graph = flat.Subgraphs(0)
-    ops = [graph.Operators(place) for place in range(graph.OperatorsLength())]
-    on_tpu = [op for op in ops if flat.OperatorCodes(op.OpcodeIndex()).CustomCode() == b"edgetpu-custom-op"]
-    if not on_tpu:
-        raise ModelLoadError(
-            f"model {model.name}: 0 of {len(ops)} ops on the TPU: it is not compiled for it and would run on the CPU; "
-            "compile it with edgetpu_compiler, or measure it on device cpu"
-        )
-    return len(ops), len(on_tpu)
-
-
-def _explained(error: Exception, model: Model) -> DeviceError:
+def _explained(error: Exception, model: Model, shown: Sequence[PluggedEdgeTPU]) -> DeviceError:
     """Return what made pycoral's interpreter fail, in plain words."""
-    text, library = one_line(error), "Failed to load delegate from "
-    if library not in text:
-        return ModelLoadError(f"pycoral refuses model {model.name}: {text}")
-    _, _, reason = text.partition(library)[2].partition(" ")
-    return DeviceUnavailableError(
-        f"pycoral cannot open the Edge TPU: {reason}"
-        if reason
-        else "pycoral cannot open the Edge TPU, and its library does not say why: it is unplugged, used by another "
-        "process, or this user may not open it"
-    )
+    if "Failed to load delegate" in str(error):
+        return DeviceUnavailableError(not_created(str(error), shown or None))
+    text = one_line(error)
+    return ModelLoadError(f"model {model.name}: {in_plain_words(text, runtime='pycoral') or text}")
