@@ -9,7 +9,7 @@ import pytest
 
 from tests.inference import _edgetpu_tree as tree
 from tpukit import schema
-from tpukit.inference import Holder, edge_tpus, plugged, stated_peaks
+from tpukit.inference import EdgeTPU, HasSensor, Holder, edge_tpus, plugged, stated_peaks
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sysfs, and no names with a colon")
 
@@ -152,3 +152,19 @@ def test_the_table_is_declared(tmp_path: Path) -> None:
     table = schema.check(edge_tpus(tmp_path), schema.EDGE_TPUS)
     assert table["kind"].tolist() == ["usb", "pci"]
     assert table["openable"].tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("place", "sensor"), [("pci:1", "apex_1"), ("pci", "cpu"), ("usb:0", "cpu"), ("usb", "cpu"), ("", "cpu")]
+)
+def test_energy_and_heat_are_those_of_one_driver_or_of_the_processor(place: str, sensor: str, tmp_path: Path) -> None:
+    tree.usb(tmp_path)
+    for number in (0, 1):
+        tree.pci(tmp_path, number, address=f"0000:0{number}:00.0")
+    device = EdgeTPU(place=place, root=tmp_path)
+    assert isinstance(device, HasSensor)
+    assert device.sensor == sensor
+
+
+def test_where_the_kernel_shows_nothing_energy_is_the_processors(tmp_path: Path) -> None:
+    assert EdgeTPU(place="pci", root=tmp_path / "none").sensor == "cpu"

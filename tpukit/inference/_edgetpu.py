@@ -74,6 +74,12 @@ class EdgeTPU:
         given = {option: value for option in _OPTIONS if (value := getattr(self, option)) is not None}
         return f"edgetpu{place}" + "".join(f",{option}={_spelled(value)}" for option, value in given.items())
 
+    @property
+    def sensor(self) -> str:
+        """What tells its energy and heat: the driver of one on PCIe; else the processor's, for one on USB has none."""
+        nodes = [Path(each.node).name for each in self._shown() or () if each.kind == "pci" and each.node]
+        return nodes[0] if len(nodes) == 1 else "cpu"
+
     def at(self, place: str, options: Mapping[str, str]) -> "EdgeTPU":
         """Return the Edge TPU at a place, with options as text: those of the class.
 
