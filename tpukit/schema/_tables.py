@@ -306,3 +306,30 @@ EDGE_TPUS = Table(
         _text("note", "what keeps this process from using it, or makes it slow, and what to do"),
     ),
 )
+
+REFERENCES = Table(
+    name="REFERENCES",
+    row="one published latency: what somebody measured of a model, with what and on which machine",
+    columns=(
+        _text("architecture", "the model, as its publisher calls it"),
+        _text("stem", "a file's name without its marks of quantisation; missing where no name is surely of this model"),
+        _count("resolution_px", "side of the square input, in pixels; missing where it is not stated"),
+        _text("dtype", "type of the arithmetic; missing where it is not stated"),
+        _text("publisher", "who published it: Coral's page, or Google's pycoral"),
+        _text("hardware", "what executed the model: Edge TPU or CPU"),
+        _text("host", "the machine, as far as it is stated"),
+        _text("link", "how an Edge TPU hangs on its host; missing where it is not stated, and of a CPU"),
+        _text("harness", "what timed it, and what it timed"),
+        _text("statistic", "what the value is over how many inferences; missing where it is not stated"),
+        _number("latency_s", "one inference", "s"),
+        _text("source", "where it is published"),
+        _text("retrieved", "the day on which its text was read"),
+        _text("note", "what is not certain; missing where nothing is known to be"),
+    ),
+)
+
+PUBLISHED = Table(
+    name="PUBLISHED",
+    row="one published latency of a model that was measured here",
+    columns=(_text("model", "the model's name in RESULTS"), *REFERENCES.columns),
+)
