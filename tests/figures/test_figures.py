@@ -55,6 +55,7 @@ def every_figure() -> dict[str, go.Figure]:
     ]
     runs = history(*(record | {"run_id": f"run-{day}", "day": day} for day in range(30)))
     work = pd.concat([ops(f"m{model}", ("CONV_2D", 10**model), ("SOFTMAX", 0)) for model in range(10)])
+    known = [{"model": f"mobilenet_{n}_int8", "publisher": "p", "hardware": "CPU", "latency_s": 0.1} for n in range(10)]
     return {
         "box": figures.plot_box(taken, rows),
         "ecdf": figures.plot_ecdf(taken, rows),
@@ -62,6 +63,7 @@ def every_figure() -> dict[str, go.Figure]:
         "threads": figures.plot_threads(rows),
         "speedup": figures.plot_speedup(rows),
         "roofline": figures.plot_roofline(bounded),
+        "references": figures.plot_references(rows, schema.frame(known, schema.PUBLISHED)),
         "frontier": figures.plot_frontier(schema.frame(settings, schema.FRONTIER)),
         "history": figures.plot_history(runs),
         "macs": figures.plot_macs(work),
@@ -84,6 +86,7 @@ def test_axes_bear_units() -> None:
     assert axis_titles(figs["threads"]) == {"threads (number)", "p50 of latency (ms)"}
     assert axis_titles(figs["history"]) == {"start of the run (UTC)", "p50 of latency (ms)"}
     assert axis_titles(figs["macs"]) == {"multiply-accumulates of one inference (number)"}
+    assert axis_titles(figs["references"]) == {"latency of one inference (ms)"}
     assert axis_titles(figs["roofline"]) == {"share of the limit (%)"}
     assert axis_titles(figs["speedup"]) == {"speed relative to the baseline (times)"}
 

@@ -9,6 +9,7 @@
 | `plot_threads(results)` | p50 against the number of threads, with its limit |
 | `plot_speedup(results)` | how many times better than the baseline |
 | `plot_roofline(results)` | which share of the hardware's limit is reached, and what sets it |
+| `plot_references(results, published)` | p50 beside what others published of the same model |
 | `plot_frontier(frontier)` | what each setting serves at which p99, and which of them nothing beats |
 | `plot_history(runs, comparison)` | p50 of the same settings from run to run, with the verdict of each set of runs |
 | `plot_sides(samples, runs, comparison)` | the distributions of both sides of a comparison |
@@ -24,6 +25,7 @@ from tpukit.figures._frontier import plot_frontier
 from tpukit.figures._history import plot_history
 from tpukit.figures._macs import plot_macs
 from tpukit.figures._over_time import plot_over_time
+from tpukit.figures._references import plot_references
 from tpukit.figures._roofline import plot_roofline
 from tpukit.figures._run import plot_run
 from tpukit.figures._sides import plot_sides
@@ -37,6 +39,7 @@ __all__ = [
     "plot_history",
     "plot_macs",
     "plot_over_time",
+    "plot_references",
     "plot_roofline",
     "plot_run",
     "plot_sides",

@@ -8,6 +8,7 @@
 | `under_load(models, results, history=…)` | server at shares of each model's own rate, p99 beside that without load |
 | `measure_peak(models, history=…)` | the highest rate of server that keeps its bound, every run of the search stored |
 | `frontier(results)` | what each setting of a sweep serves at which p99, and which of them nothing beats |
+| `published(results)`, `quoted(published)` | what others published of the measured models, as a table and as lines |
 | `attach_meter(history, meter)` | the energy of stored runs, from the log of an external meter |
 | `trend(history, sets)` | what changed from each set of runs to the next |
 | `measure_by_loadgen(measured, …)` | the same sweep under MLPerf's LoadGen: both in one table |
@@ -26,6 +27,7 @@ from tpukit.workflows._frontier import frontier
 from tpukit.workflows._measure import check_sweep, measure
 from tpukit.workflows._meter import attach_meter
 from tpukit.workflows._peak import MeasuredPeaks, measure_peak
+from tpukit.workflows._published import published, quoted
 from tpukit.workflows._readable import (
     by_scenario,
     compared,
@@ -56,6 +58,8 @@ __all__ = [
     "measure_peak",
     "notes",
     "phases",
+    "published",
+    "quoted",
     "readable",
     "readable_frontier",
     "readable_peaks",
