@@ -90,15 +90,18 @@ def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *
 
     `checked` is the CROSS_CHECK table of the same sweep.
     """
-    from tpukit.workflows import frontier
+    from tpukit.workflows import frontier, published, quoted
 
     results, settings = measured.results, frontier(measured.results)
+    references = published(results)
     if as_json:
         crossed = {} if checked is None else {"cross_check": records(checked)}
-        print_json(_measured(measured) | {"frontier": records(settings)} | crossed)
+        print_json(_measured(measured) | {"frontier": records(settings), "references": records(references)} | crossed)
     elif results["run_id"].notna().any():
         show_results(measured.everything())
         show_frontier(settings)
+        for line in quoted(references):
+            _say(line)
         _show_cross_check(checked)
     not_run = results[results["run_id"].isna()]
     _fail_each(f"{row.model} on {row.device}: {row.reasons}" for row in not_run.itertuples())
