@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tpukit import terminal
+from tpukit.doctor_commands import doctor
 from tpukit.errors import ConfigError, ReportStoppedError, TpukitError
 from tpukit.history_commands import history_app
 from tpukit.interrupts import terminate_as_interrupt
@@ -60,6 +61,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # the boxes of rich would cost 0.15 s of every start
 )
 app.add_typer(history_app, name="history")
+app.command()(doctor)
 
 
 def _say_version(asked: bool) -> None:

@@ -62,7 +62,7 @@ def describe() -> Host:
 
 def cores() -> int:
     """Return how many logical processors this process may use: by its affinity, and by its container's quota."""
-    quota = _cpu_quota()
+    quota = cpu_quota(_CGROUP)
     return allowed_processors() if quota is None else max(1, min(allowed_processors(), math.ceil(quota)))
 
 
@@ -71,12 +71,12 @@ def allowed_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _cpu_quota() -> float | None:
-    """Processors that the control group grants, version 2 or 1; None where it grants all or there is none."""
-    first, *rest = (_read_line(_CGROUP / "cpu.max") or "").split() or ["max"]
+def cpu_quota(group: Path) -> float | None:
+    """Return the processors that a control group grants, version 2 or 1; None where it grants all or there is none."""
+    first, *rest = (_read_line(group / "cpu.max") or "").split() or ["max"]
     if rest and first != "max":
         return int(first) / int(rest[0])
-    quota, period = (_read_line(_CGROUP / f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    quota, period = (_read_line(group / f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
     return int(quota) / int(period) if quota and period and int(quota) > 0 else None
 
 

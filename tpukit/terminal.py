@@ -348,6 +348,11 @@ def _say(line: str) -> None:
     _console().print(printable(line), markup=False, highlight=False)
 
 
+def width() -> int:
+    """Return how many characters a line has room for; in a pipe there is no end."""
+    return int(_console().width)
+
+
 def _console() -> "Console":
     from rich.console import Console
 

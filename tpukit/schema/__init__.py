@@ -8,6 +8,7 @@ NaN or missing, and a text column beside it says why.
 from tpukit.schema._frame import Column, Table, check, concat, frame
 from tpukit.schema._tables import (
     ACCELERATORS,
+    CHECKS,
     COMPARISON,
     CROSS_CHECK,
     DEVICES,
@@ -25,6 +26,7 @@ from tpukit.schema._tables import (
 
 __all__ = [
     "ACCELERATORS",
+    "CHECKS",
     "COMPARISON",
     "CROSS_CHECK",
     "DEVICES",

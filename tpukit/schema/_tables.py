@@ -333,3 +333,16 @@ PUBLISHED = Table(
     row="one published latency of a model that was measured here",
     columns=(_text("model", "the model's name in RESULTS"), *REFERENCES.columns),
 )
+
+CHECKS = Table(
+    name="CHECKS",
+    row="one thing that the doctor looked at",
+    columns=(
+        _text("part", "what it belongs to: Edge TPU, runtimes, this machine or models"),
+        _text("check", "what was looked at"),
+        _text("subject", "which Edge TPU or model; missing where there is one thing to look at"),
+        _text("verdict", "ok, warning (numbers or compatibility suffer), trouble (it does not work) or not applicable"),
+        _text("found", "what is there"),
+        _text("remedy", "what to do about it, a step a line; missing where nothing is to be done"),
+    ),
+)

@@ -1,0 +1,68 @@
+"""What a model's file says of where it can run."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.doctor import _healthy as healthy
+from tests.inference import _models
+from tpukit.doctor import ModelFacts
+from tpukit.doctor._gather_models import min_runtime_version, seen_model
+from tpukit.inference import Model, read_model
+
+
+def model(content: bytes, name: str = "m") -> Model:
+    return Model(name=name, content=content, sha256="0" * 64)
+
+
+def test_a_compiled_model_says_which_runtime_it_needs() -> None:
+    assert seen_model(model(healthy.compiled(14))) == ModelFacts(name="m", ops=1, compiled=1, min_runtime=14)
+
+
+def test_a_partly_compiled_model_is_counted_apart() -> None:
+    seen = seen_model(model(healthy.compiled(13, beside=4)))
+    assert (seen.ops, seen.compiled, seen.min_runtime, seen.floats) == (5, 1, 13, 4)
+
+
+def test_a_custom_operator_of_somebody_else_is_not_the_edge_tpus() -> None:
+    assert seen_model(model(_models.custom_op("flex-erf"))) == ModelFacts(name="m", ops=1)
+
+
+def test_one_without_options_tells_no_runtime() -> None:
+    assert seen_model(model(healthy.compiled(None))) == ModelFacts(name="m", ops=1, compiled=1)
+
+
+@pytest.mark.parametrize(("name", "share"), [("digits_cnn_int8", 0), ("digits_cnn_float32", 1)])
+def test_operators_that_compute_in_floating_point_are_counted(name: str, share: int) -> None:
+    seen = seen_model(read_model(name))
+    assert (seen.damage, seen.compiled, seen.floats) == (None, 0, share * seen.ops)
+    assert seen.ops > 0
+
+
+def test_an_input_with_a_free_axis_is_named_with_its_shape() -> None:
+    assert seen_model(model(_models.negated((1, 8), (-1, 8)))).free == ("x (-1, 8)",)
+    assert seen_model(model(_models.negated((1, 8), (1, 8)))).free == ()
+    assert seen_model(model(_models.negated((1, 8)))).free == ()
+
+
+@pytest.mark.parametrize("content", [b"rubbish of some length", _models.dense()[:200]])
+def test_damage_is_a_fact_and_raises_nothing(content: bytes) -> None:
+    assert "model m" in (seen_model(model(content)).damage or "")
+
+
+def test_a_package_of_another_kind_tells_no_runtime() -> None:
+    assert min_runtime_version(healthy.options(13)) == 13
+    assert min_runtime_version(healthy.options(13, b"DWN2")) == 0
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_read_without_an_error(content: bytes) -> None:
+    assert min_runtime_version(content) == 0
+
+
+@given(st.integers(0, 300), st.integers(1, 255))
+def test_options_with_a_damaged_byte_are_read_without_an_error(place: int, by: int) -> None:
+    options = np.frombuffer(healthy.options(13), np.uint8).copy()
+    options[place % len(options)] ^= by
+    assert isinstance(min_runtime_version(options.tobytes()), int)

@@ -1,0 +1,110 @@
+"""What is installed, seen from metadata in folders of our own, and what is tried in a process of its own."""
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tpukit.doctor import Trial
+from tpukit.doctor._gather_python import installed, outcome, seen_python, tried
+from tpukit.doctor._tried import main
+
+COMPILER = shutil.which("cc") or shutil.which("gcc")
+DELEGATE = "void *tflite_plugin_create_delegate(void) { return 0; }\n"
+VERSION = 'const char *edgetpu_version(void) { return "BuildLabel(N/A), RuntimeVersion(14)"; }\n'
+needs_a_compiler = pytest.mark.skipif(COMPILER is None or sys.platform != "linux", reason="no C compiler, or no Linux")
+
+
+def install(folder: Path, name: str, version: str, *files: str) -> None:
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text("raise RuntimeError('nothing may import this')\n")
+
+
+def test_versions_are_those_of_the_metadata(tmp_path: Path) -> None:
+    install(tmp_path, "tflite-runtime", "2.14.0", "tflite_runtime/__init__.py")
+    install(tmp_path, "numpy", "2.4.6", "numpy/__init__.py")
+    install(tmp_path, "requests", "2.0")
+    assert installed([str(tmp_path)]) == {"numpy": "2.4.6", "tflite-runtime": "2.14.0"}
+
+
+@pytest.mark.parametrize(
+    ("files", "owner"),
+    [
+        ((), None),
+        (("pycoral/__init__.py", "pycoral/utils/__init__.py", "pycoral/utils/edgetpu.py"), "google"),
+        (("pycoral/__init__.py", "pycoral/reefs.py"), "other"),
+        (("pycoral/notes.txt",), None),
+    ],
+)
+def test_whose_pycoral_it_is_is_seen_without_importing_it(
+    files: tuple[str, ...], owner: str | None, tmp_path: Path
+) -> None:
+    install(tmp_path, "pycoral", "2.0.0", *files)
+    assert seen_python(lambda what: Trial(), [str(tmp_path)]).pycoral == owner
+    assert "pycoral" not in sys.modules
+
+
+def test_litert_is_tried_in_a_process_of_its_own() -> None:
+    assert tried("litert") == Trial(said="runs a bundled model")
+
+
+@pytest.mark.parametrize(
+    ("code", "err", "error"),
+    [
+        (1, "INFO: hello\nOSError: no such thing\n", "OSError: no such thing"),
+        (1, "", "it ended with 1"),
+        (-11, "", "it ended its process by signal 11 (Segmentation fault)"),
+    ],
+)
+def test_how_a_trial_ended_is_told(code: int, err: str, error: str) -> None:
+    assert outcome(code, "", err) == Trial(error=error)
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Return a function that builds a libedgetpu of some C and lets a child process find it by its production name."""
+
+    def built(source: str) -> None:
+        assert COMPILER is not None
+        (tmp_path / "lib.c").write_text(source)
+        library = tmp_path / "libedgetpu.so.1"
+        subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, tmp_path / "lib.c"], check=True)
+        monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+
+    return built
+
+
+@needs_a_compiler
+@pytest.mark.parametrize(
+    ("source", "trial"),
+    [
+        (DELEGATE + VERSION, Trial(said="BuildLabel(N/A), RuntimeVersion(14)")),
+        (DELEGATE, Trial(said="")),
+        (VERSION, "undefined symbol: tflite_plugin_create_delegate"),
+        (DELEGATE + "__attribute__((constructor)) void fall(void) { __builtin_trap(); }", "by signal"),
+    ],
+    ids=["version", "no version", "no symbol", "crash"],
+)
+def test_a_library_is_tried_by_its_production_name(build, source: str, trial: Trial | str) -> None:  # type: ignore[no-untyped-def]
+    build(source)
+    found = tried("libedgetpu")
+    if isinstance(trial, Trial):
+        assert found == trial
+    else:
+        assert trial in (found.error or "")
+
+
+def test_what_cannot_be_loaded_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(ctypes, "CDLL", absent)
+    assert main("libedgetpu") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
