@@ -54,6 +54,8 @@ CASES: list[tuple[Facts, str, str, str, str]] = [
     (GOOGLES, "libedgetpu and runtime", WARNING, "may not fit ai-edge-litert 2.3.0", "segmentation fault"),
     (having(tflite_runtime="2.1.0.post1"), "libedgetpu and runtime", TROUBLE, "2.1.0.post1 is older", ">=2.5"),
     (undriven(), "kernel driver", TROUBLE, "6.1.0-18-amd64 has no gasket", "linux-headers-6.1.0-18-amd64 gasket-dkms"),
+    (undriven(kernel="6.3.9"), "kernel driver", TROUBLE, "6.3.9", "sudo apt install linux-headers-6.3.9 gasket-dkms"),
+    (undriven(kernel="6.4.0"), "kernel driver", TROUBLE, "6.4.0", "does not build on kernel 6.4 and later"),
     (undriven(kernel="6.8.0-31"), "kernel driver", TROUBLE, "6.8.0-31", "does not build on kernel 6.4 and later"),
     (undriven(kernel="6.14.8-2-pve"), "kernel driver", TROUBLE, "6.14.8", "patches for 6.12 and 6.13"),
     (undriven(kernel="7.0.1"), "kernel driver", TROUBLE, "7.0.1", "patches for 6.12 and 6.13"),
@@ -74,6 +76,7 @@ CASES: list[tuple[Facts, str, str, str, str]] = [
     (having(numpy="2.4.6"), "tflite-runtime", TROUBLE, "NumPy 2.4.6", "'numpy"),
     (with_python(pycoral="other"), "pycoral", WARNING, "not Google's", "pip uninstall pycoral"),
     (having(jaxlib=None), "JAX", TROUBLE, "without jaxlib", "jax[cpu]"),
+    (having(jax="0.7.9", jaxlib="0.7.10"), "JAX", TROUBLE, "newer jaxlib 0.7.10", "jaxlib==0.7.9"),
     (having(jaxlib="0.8.0"), "JAX", TROUBLE, "newer jaxlib 0.8.0", "jaxlib==0.7.2"),
     (with_machine(cloud_tpus=4), "JAX", TROUBLE, "4 TPU chips here, and jax 0.7.2 without libtpu", "jax[tpu]"),
     (with_machine(nvidia=True), "JAX", WARNING, "runs on the CPU", "jax[cuda13]"),
@@ -95,7 +98,7 @@ CASES: list[tuple[Facts, str, str, str, str]] = [
     (replace(HEALTHY, edge_tpus=()), "compiled", WARNING, "nowhere else", "plug one in"),
     (with_model(min_runtime=15), "runtime", TROUBLE, "compiled for runtime 15", "--min_runtime_version 14"),
     (replace(OLD_RUNTIME, models=(replace(MODEL, min_runtime=14),)), "runtime", TROUBLE, "14", "libedgetpu 16.0"),
-    (with_model(ops=3, floats=3), "quantised", WARNING, "all of 3 operators", "full-integer quantisation"),
+    (with_model(ops=3, compiled=0, floats=3), "quantised", WARNING, "all of 3 operators", "full-integer quantisation"),
     (with_model(free=("x (-1, 8)",)), "shapes", WARNING, "x (-1, 8)", "batch_size=1"),
 ]  # fmt: skip
 
@@ -115,7 +118,7 @@ def test_a_trouble_is_recognised_and_says_what_to_do(
 @pytest.mark.parametrize(("facts", "check"), [case[:2] for case in CASES], ids=[f"{c[1]}: {c[3]}" for c in CASES])
 def test_a_trouble_is_one_of_its_own_check_alone(facts: Facts, check: str) -> None:
     judged = examine(facts).query("verdict in ['trouble', 'warning']")["check"]
-    # what keeps libedgetpu from working, or an Edge TPU from being there, speaks of models too
+    # what keeps libedgetpu from working, or an Edge TPU from being there, speaks of models too; one is not compiled
     assert set(judged) - {"compiled", "libedgetpu", "libedgetpu and runtime", "runtime"} <= {check}
 
 
@@ -138,6 +141,7 @@ def test_a_healthy_machine_is_all_ok() -> None:
         (replace(HEALTHY, edge_tpus=()), "plugged in", "no Edge TPU on USB or PCIe"),
         (with_model(compiled=0), "runtime", "not compiled"),
         (library(), "runtime", "libedgetpu's is not known"),
+        (replace(with_python(litert=Trial(error="?")), models=(ModelFacts(name="m", damage="?"),)), "file", "LiteRT"),
     ],
 )
 def test_what_is_not_there_is_said_and_is_no_trouble(facts: Facts, check: str, found: str) -> None:

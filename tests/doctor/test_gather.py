@@ -68,6 +68,8 @@ def test_a_checkup_is_a_table_of_its_schema(machine: Path, home: Path) -> None:
         ({f"{GROUP}/memory/memory.limit_in_bytes": "1073741824", f"{GROUP}/memory/memory.usage_in_bytes": "1073741824",
           f"{GROUP}/memory/memory.stat": "cache 7\ntotal_inactive_file 536870912"}, "memory", OK, "0.5 of 1.0 GiB"),
         ({f"{GROUP}/memory.max": "max", f"{GROUP}/memory.current": "9"}, "memory", OK, "6.0 of 8.0 GiB"),
+        ({f"{GROUP}/memory/memory.limit_in_bytes": "9223372036854771712",
+          f"{GROUP}/memory/memory.usage_in_bytes": "9"}, "memory", OK, "6.0 of 8.0 GiB"),
         ({"proc/stat": "cpu  1000 0 500 8000 100 0 0 400 0 0"}, "stolen time", WARNING, "4.00%"),
         ({"proc/stat": "cpu  1000 0 500 8000 100 0 0 400"}, "stolen time", WARNING, "4.00%"),
         ({f"{SLOT}/vendor": "0x1ae0", f"{SLOT}/device": "0x0063"}, "JAX", TROUBLE, "1 TPU chip here"),

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from tests.doctor import _healthy as healthy
 from tests.inference import _models
-from tpukit.doctor import ModelFacts
+from tpukit.doctor import ModelFacts, _gather_models
 from tpukit.doctor._gather_models import min_runtime_version, seen_model
+from tpukit.errors import DeviceUnavailableError
 from tpukit.inference import Model, read_model
 
 
@@ -38,6 +39,23 @@ def test_operators_that_compute_in_floating_point_are_counted(name: str, share: 
     seen = seen_model(read_model(name))
     assert (seen.damage, seen.compiled, seen.floats) == (None, 0, share * seen.ops)
     assert seen.ops > 0
+
+
+def test_what_only_stands_at_the_border_of_a_type_does_not_compute_in_it() -> None:
+    graph = _models.Graph()
+    x, q = graph.tensor("x", [1, 4]), graph.tensor("q", [1, 4], "int8", scale=(0.5, 0))
+    y = graph.tensor("y", [1, 4])
+    graph.op("QUANTIZE", [x], [q])
+    graph.op("DEQUANTIZE", [q], [y])
+    assert seen_model(model(graph.content([x], [y]))) == ModelFacts(name="m", ops=2)
+
+
+def test_a_model_without_litert_is_a_fact_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(read: Model) -> None:
+        raise DeviceUnavailableError("ai-edge-litert cannot be imported")
+
+    monkeypatch.setattr(_gather_models, "inspect_model", absent)
+    assert seen_model(model(b"")).damage == "ai-edge-litert cannot be imported"
 
 
 def test_an_input_with_a_free_axis_is_named_with_its_shape() -> None:

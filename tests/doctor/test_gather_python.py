@@ -14,7 +14,6 @@ from tpukit.doctor._tried import main
 
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 DELEGATE = "void *tflite_plugin_create_delegate(void) { return 0; }\n"
-VERSION = 'const char *edgetpu_version(void) { return "BuildLabel(N/A), RuntimeVersion(14)"; }\n'
 needs_a_compiler = pytest.mark.skipif(COMPILER is None or sys.platform != "linux", reason="no C compiler, or no Linux")
 
 
@@ -81,16 +80,21 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-u
     return built
 
 
+def test_the_version_is_libedgetpus_own(libedgetpu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(libedgetpu.parent))
+    monkeypatch.setenv("FAKE_EDGETPU_VERSION", "BuildLabel(N/A), RuntimeVersion(13)")
+    assert tried("libedgetpu") == Trial(said="BuildLabel(N/A), RuntimeVersion(13)")
+
+
 @needs_a_compiler
 @pytest.mark.parametrize(
     ("source", "trial"),
     [
-        (DELEGATE + VERSION, Trial(said="BuildLabel(N/A), RuntimeVersion(14)")),
         (DELEGATE, Trial(said="")),
-        (VERSION, "undefined symbol: tflite_plugin_create_delegate"),
+        ("int nothing;\n", "undefined symbol: tflite_plugin_create_delegate"),
         (DELEGATE + "__attribute__((constructor)) void fall(void) { __builtin_trap(); }", "by signal"),
     ],
-    ids=["version", "no version", "no symbol", "crash"],
+    ids=["no version", "no symbol", "crash"],
 )
 def test_a_library_is_tried_by_its_production_name(build, source: str, trial: Trial | str) -> None:  # type: ignore[no-untyped-def]
     build(source)

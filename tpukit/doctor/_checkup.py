@@ -25,9 +25,9 @@ def checkup(
     """Return the CHECKS table of this machine and of some models.
 
     `root` is where the system's files stand, `home` the folder of tpukit's state (default: `paths.home()`), `tries`
-    what loads a library; what is installed is this Python's. Takes about a second, in which LiteRT runs a bundled model
-    once in a process of its own. Raises UnknownNameError or ModelLoadError for a model that does not exist; a damaged
-    one is a row of the table.
+    what loads a library; what is installed is this Python's. LiteRT runs a bundled model once in a process of its own:
+    all in all it takes two or three seconds. Raises UnknownNameError or ModelLoadError for a model that does not exist;
+    a damaged one is a row of the table.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as empty:

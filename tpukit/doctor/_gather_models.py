@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tpukit.doctor._facts import ModelFacts
-from tpukit.errors import ModelLoadError
+from tpukit.errors import DeviceError
 from tpukit.inference import Model, inspect_model
 
 EDGE_TPU_OP = "edgetpu-custom-op"
@@ -18,10 +18,10 @@ _PACKAGE = b"DWN1"
 
 
 def seen_model(model: Model) -> ModelFacts:
-    """Return what can be seen of a model; a file that is damaged is a fact, and raises nothing."""
+    """Return what can be seen of a model; that it is damaged, or LiteRT too, is a fact and raises nothing."""
     try:
         ops = inspect_model(model).ops
-    except ModelLoadError as error:
+    except DeviceError as error:
         return ModelFacts(name=model.name, damage=str(error))
     flat = _flat(model)
     floats = ops["dtype"].isin(_FLOATS) & ~ops["type"].isin(_BORDERS) & ~ops["type"].str.startswith("CUSTOM:")

@@ -7,9 +7,10 @@ from tpukit.doctor._finding import Finding, not_applicable, ok, trouble, warning
 
 def readable(facts: Facts, model: ModelFacts) -> Finding:
     """Whether the file is a whole TFLite model."""
-    del facts
     if model.damage is None:
         return ok(f"{model.ops} operator{'' if model.ops == 1 else 's'}")
+    if facts.python.litert.error:
+        return not_applicable("LiteRT, which reads it, does not run")
     return trouble(model.damage, "convert or download it again; a .tflite file is expected")
 
 
@@ -62,6 +63,8 @@ def quantised(facts: Facts, model: ModelFacts) -> Finding:
     del facts
     if model.damage:
         return _unread()
+    if model.compiled:
+        return ok("what is compiled for the Edge TPU is quantised")
     if not model.floats:
         return ok("no operator computes in floating point")
     what = "all" if model.floats == model.ops else str(model.floats)
