@@ -53,7 +53,8 @@ def pycoral(facts: Facts) -> Finding:
         return ok(f"Google's pycoral {version}")
     if owner == "other":
         return warning(
-            f"the pycoral installed here ({version}) is not Google's but a coral-reef tool of that name",
+            f"the pycoral installed here ({version}) is not Google's: it lacks pycoral.utils.edgetpu (that of the public "
+            "index is a coral-reef tool)",
             "pip uninstall pycoral; tpukit needs none: device edgetpu talks to libedgetpu itself",
         )
     python = facts.python.version
