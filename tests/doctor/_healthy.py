@@ -12,7 +12,7 @@ from flatbuffers import flexbuffers
 from tests.inference import _edgetpu_tree as tree
 from tests.inference import _models
 from tpukit.doctor import Driver, Facts, Home, Library, Machine, ModelFacts, Python, Trial
-from tpukit.inference import PluggedEdgeTPU
+from tpukit.inference import InstalledPycoral, PluggedEdgeTPU
 
 RUNTIME_14 = "BuildLabel(COMPILER=6.3.0,DATE=redacted,TIME=redacted), RuntimeVersion(14)"
 
@@ -41,9 +41,9 @@ MODEL = ModelFacts(name="mobilenet_edgetpu", ops=1, compiled=1, min_runtime=13)
 
 PYTHON = Python(
     version=(3, 11),
-    versions={"ai-edge-litert": "2.3.0", "numpy": "1.26.4", "tflite-runtime": "2.14.0", "pycoral": "2.0.0",
+    versions={"ai-edge-litert": "2.3.0", "numpy": "1.26.4", "tflite-runtime": "2.14.0",
               "jax": "0.7.2", "jaxlib": "0.7.2"},
-    pycoral="google",
+    pycoral=InstalledPycoral(version="2.0.0", summary="Coral Python API", is_googles=True),
     jax_platforms="",
     litert=Trial(said="runs a bundled model"),
 )  # fmt: skip

@@ -26,8 +26,9 @@ from tpukit.doctor import (
     examine,
 )
 from tpukit.doctor._examine import OF_EDGE_TPUS, OF_MODELS, ONCE
-from tpukit.inference import Holder
+from tpukit.inference import Holder, InstalledPycoral
 
+IMPOSTOR = InstalledPycoral(version="1.0.0", summary="Coral Atlas tools", is_googles=False)
 GOOGLES = replace(HEALTHY, library=replace(HEALTHY.library, package="16.0"))
 OLD_RUNTIME = replace(HEALTHY, library=Library(found=True, version=Trial(said="RuntimeVersion(13)"), package="15.0"))
 
@@ -74,7 +75,7 @@ CASES: list[tuple[Facts, str, str, str, str]] = [
     (having(ai_edge_litert=None), "LiteRT", TROUBLE, "not installed", "pip install ai-edge-litert"),
     (with_python(litert=Trial(error="signal 4 (Illegal")), "LiteRT", TROUBLE, "signal 4", "--force-reinstall"),
     (having(numpy="2.4.6"), "tflite-runtime", TROUBLE, "NumPy 2.4.6", "'numpy"),
-    (with_python(pycoral="other"), "pycoral", WARNING, "not Google's", "pip uninstall pycoral"),
+    (with_python(pycoral=IMPOSTOR), "pycoral", WARNING, "a coral-reef tool) is not Google's", "pip uninstall pycoral"),
     (having(jaxlib=None), "JAX", TROUBLE, "without jaxlib", "jax[cpu]"),
     (having(jax="0.7.9", jaxlib="0.7.10"), "JAX", TROUBLE, "newer jaxlib 0.7.10", "jaxlib==0.7.9"),
     (having(jaxlib="0.8.0"), "JAX", TROUBLE, "newer jaxlib 0.8.0", "jaxlib==0.7.2"),
@@ -169,7 +170,8 @@ MACHINES = st.builds(
 )  # fmt: skip
 VERSIONS = st.sampled_from(["", "0.7", "1.26.4", "2.1.0.post1", "2.14.0", "10", "rc"])
 PYTHONS = st.builds(
-    Python, version=st.tuples(st.just(3), st.integers(9, 15)), pycoral=st.sampled_from([None, "google", "other"]),
+    Python, version=st.tuples(st.just(3), st.integers(9, 15)),
+    pycoral=st.sampled_from([None, healthy.PYTHON.pycoral, IMPOSTOR]),
     versions=st.dictionaries(st.sampled_from([*healthy.PYTHON.versions, "libtpu", "jax-cuda12-plugin"]), VERSIONS),
 )  # fmt: skip
 TPUS = st.sampled_from([

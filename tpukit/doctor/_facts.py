@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tpukit.inference import PluggedEdgeTPU
+from tpukit.inference import InstalledPycoral, PluggedEdgeTPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,13 +18,12 @@ class Trial:
 class Python:
     """The interpreter and the distributions in it; `versions` holds those of interest that are installed.
 
-    `pycoral` says whose package of that name is installed: "google", "other", or None for none. `jax_platforms` is the
-    environment variable JAX_PLATFORMS.
+    `jax_platforms` is the environment variable JAX_PLATFORMS.
     """
 
     version: tuple[int, int]
     versions: Mapping[str, str]
-    pycoral: str | None
+    pycoral: InstalledPycoral | None
     jax_platforms: str
     litert: Trial
 

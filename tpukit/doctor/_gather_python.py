@@ -5,13 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from tpukit.doctor._facts import Python, Trial
+from tpukit.inference import installed_pycoral
 
 _OF_INTEREST = (
-    "ai-edge-litert", "jax", "jax-cuda12-plugin", "jax-cuda13-plugin", "jaxlib", "libtpu", "numpy", "pycoral",
+    "ai-edge-litert", "jax", "jax-cuda12-plugin", "jax-cuda13-plugin", "jaxlib", "libtpu", "numpy",
     "tflite-runtime",
 )  # fmt: skip
 _PATIENCE_S = 60.0
@@ -29,19 +29,10 @@ def seen_python(tries: Callable[[str], Trial], path: list[str] | None = None) ->
     return Python(
         version=(sys.version_info.major, sys.version_info.minor),
         versions=installed(path),
-        pycoral=_pycoral(path),
+        pycoral=installed_pycoral(path),
         jax_platforms=os.environ.get("JAX_PLATFORMS", ""),
         litert=tries("litert"),
     )
-
-
-def _pycoral(path: list[str] | None) -> str | None:
-    """Return whose pycoral is installed: `google`, `other`, or None for none."""
-    package = PathFinder.find_spec("pycoral", path)
-    if package is None or package.origin is None:  # a folder of that name is no installation
-        return None
-    folders = package.submodule_search_locations or []
-    return "google" if any((Path(folder) / "utils" / "edgetpu.py").is_file() for folder in folders) else "other"
 
 
 def tried(what: str) -> Trial:

@@ -2,6 +2,7 @@
 
 from tpukit.doctor._facts import Facts
 from tpukit.doctor._finding import Finding, not_applicable, ok, trouble, warning
+from tpukit.inference import pycoral_obstacle, tflite_obstacle
 
 # the newest Python that each has wheels for: tflite-runtime 2.14 on the public index, pycoral 2.0 on Coral's
 _TFLITE_PYTHON = (3, 11)
@@ -24,16 +25,13 @@ def litert(facts: Facts) -> Finding:
 
 def tflite_runtime(facts: Facts) -> Finding:
     """Whether tflite-runtime, where it is installed, has the NumPy that it was built for."""
-    versions = facts.python.versions
-    installed, numpy = versions.get("tflite-runtime"), versions.get("numpy", "")
-    if installed is None:
-        return _no_tflite_runtime(facts.python.version)
-    if _major(numpy) >= 2:  # noqa: PLR2004 NumPy 2
-        return trouble(
-            f"tflite-runtime {installed} was built against NumPy 1 and crashes with NumPy {numpy}",
-            "pip install 'numpy<2' 'pyarrow<26', or pip uninstall tflite-runtime: LiteRT takes its place",
-        )
-    return ok(f"tflite-runtime {installed} with NumPy {numpy}")
+    python, versions = facts.python.version, facts.python.versions
+    if "tflite-runtime" not in versions:
+        return _no_tflite_runtime(python)
+    if reason := tflite_obstacle({**versions, "python": _dotted(python)}):
+        found, _, remedy = reason.partition(": ")
+        return trouble(found, f"{remedy}, or pip uninstall tflite-runtime: LiteRT takes its place")
+    return ok(f"tflite-runtime {versions['tflite-runtime']} with NumPy {versions.get('numpy', 'missing')}")
 
 
 def _no_tflite_runtime(python: tuple[int, int]) -> Finding:
@@ -48,16 +46,16 @@ def _no_tflite_runtime(python: tuple[int, int]) -> Finding:
 
 def pycoral(facts: Facts) -> Finding:
     """Whose pycoral is installed: Google's, or the unrelated package of that name on the public index."""
-    owner, version = facts.python.pycoral, facts.python.versions.get("pycoral", "of unknown version")
-    if owner == "google":
-        return ok(f"Google's pycoral {version}")
-    if owner == "other":
-        return warning(
-            f"the pycoral installed here ({version}) is not Google's: it lacks pycoral.utils.edgetpu (that of the public "
-            "index is a coral-reef tool)",
-            "pip uninstall pycoral; tpukit needs none: device edgetpu talks to libedgetpu itself",
-        )
-    python = facts.python.version
+    installed = facts.python.pycoral
+    if installed is None:
+        return _no_pycoral(facts.python.version)
+    if reason := pycoral_obstacle(installed):
+        found, _, remedy = reason.partition("; ")
+        return warning(found, f"pip uninstall pycoral; {remedy}")
+    return ok(f"Google's pycoral {installed.version or 'of unknown version'}")
+
+
+def _no_pycoral(python: tuple[int, int]) -> Finding:
     if python <= _PYCORAL_PYTHON:
         return not_applicable("not installed")
     return not_applicable(
@@ -125,10 +123,6 @@ def _chips(count: int) -> str:
 
 def _dotted(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
-
-
-def _major(version: str) -> int:
-    return (_numbers(version) or (0,))[0]
 
 
 def _numbers(version: str) -> tuple[int, ...]:

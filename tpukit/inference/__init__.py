@@ -11,6 +11,7 @@
 | `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
 | `EdgeTPU(place=…, performance=…)` | the device `edgetpu`, as `get_device("edgetpu:usb:0,performance=low")` gives it |
 | `edge_tpus()`, `plugged()` | the Edge TPUs that are plugged in, as a table and as values |
+| `tflite_obstacle(versions)`, `pycoral_obstacle(installed_pycoral())` | why those packages must not be imported here |
 | `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
 | `jax_model(function, *arguments)` | a function of JAX as a model, for the devices jax, jax:cpu, jax:gpu, jax:tpu |
 | `DEVICES` | the registry; `Device`, `Session`: what one must offer |
@@ -31,11 +32,13 @@ from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
 from tpukit.inference._peaks import cpu_peaks
+from tpukit.inference._pycoral import InstalledPycoral, installed_pycoral, pycoral_obstacle
 from tpukit.inference._roofline import HasPeaks, Limit, Peaks, Work, limit, work
 from tpukit.inference._rules import INVALID, VALID, rate_text
 from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
+from tpukit.inference._tflite import tflite_obstacle
 from tpukit.inference._types import (
     Addressed,
     Arrays,
@@ -70,6 +73,7 @@ __all__ = [
     "HasPeaks",
     "HasSensor",
     "Holder",
+    "InstalledPycoral",
     "Issue",
     "Issuing",
     "Limit",
@@ -100,15 +104,18 @@ __all__ = [
     "find_peak",
     "get_device",
     "inspect_model",
+    "installed_pycoral",
     "jax_model",
     "limit",
     "loadgen_version",
     "plugged",
+    "pycoral_obstacle",
     "rate_text",
     "read_model",
     "read_models",
     "settings",
     "stated_peaks",
+    "tflite_obstacle",
     "under_test",
     "work",
 ]
