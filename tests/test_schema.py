@@ -164,3 +164,12 @@ def test_a_frame_of_a_million_rows_takes_little_more_than_its_arrays() -> None:
 def test_a_large_integer_beside_a_missing_one_keeps_its_value() -> None:
     table = schema.frame([{"seed": 2**53 + 1}, {"seed": None}], schema.RUNS)
     assert table["seed"].tolist() == [2**53 + 1, pd.NA]
+
+
+def test_a_truth_value_that_may_be_missing_is_missing_and_nothing_else_becomes_one() -> None:
+    mapped = schema.frame([{"op": 0, "mapped": True}, {"op": 1}, {"op": 2, "mapped": False}], schema.OPS)["mapped"]
+    assert str(mapped.dtype) == "boolean"
+    assert mapped[[0, 2]].tolist() == [True, False]
+    assert mapped.isna().tolist() == [False, True, False]
+    with pytest.raises(SchemaError, match="column mapped of OPS must be boolean"):
+        schema.frame([{"mapped": 1}], schema.OPS)

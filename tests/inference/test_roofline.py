@@ -14,6 +14,7 @@ from tests.inference import _models
 from tpukit import schema
 from tpukit.errors import ConfigError
 from tpukit.inference import HasPeaks, Model, ModelInfo, Peaks, Tensor, Work, get_device, inspect_model, limit, work
+from tpukit.inference._mapping import predict_mapping
 from tpukit.inference._roofline import Limit, limit_columns
 from tpukit.testing import FakeDevice, ManualClock
 
@@ -52,6 +53,7 @@ def info(*ops: dict[str, Any], parameter_bytes: int = 0) -> ModelInfo:
         parameters=0,
         parameter_bytes=parameter_bytes,
         ops=schema.frame(rows, schema.OPS),
+        mapping=predict_mapping([]),
     )
 
 

@@ -1,25 +1,18 @@
 """What a TFLite model consists of, read from its file without running it."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tpukit import schema
 from tpukit.errors import ModelLoadError
+from tpukit.inference._graph import Graph
 from tpukit.inference._interpreter import InterpreterSession, open_interpreter
+from tpukit.inference._mapping import EdgeTPUMapping, predict_mapping
+from tpukit.inference._mapping_notes import mapping_notes
 from tpukit.inference._model import Model, read_model
 from tpukit.inference._types import Tensor
-
-_BITS = {
-    "FLOAT64": 64, "INT64": 64, "UINT64": 64, "COMPLEX64": 64, "COMPLEX128": 128, "FLOAT32": 32, "INT32": 32,
-    "UINT32": 32, "FLOAT16": 16, "BFLOAT16": 16, "INT16": 16, "UINT16": 16, "INT8": 8, "UINT8": 8, "BOOL": 8,
-    "INT4": 4, "INT2": 2,
-}  # fmt: skip
 
 # what reading meets where an index or enumeration of the file points at nothing: LiteRT checks offsets only
 _DAMAGE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
@@ -31,6 +24,7 @@ class ModelInfo:
 
     `parameters` are the weights and biases of all subgraphs, in elements, each once however often it is read. `ops` is
     an OPS table of the first subgraph, which is what an inference runs. `weights` says whether they were trained.
+    `mapping` is what an Edge TPU is predicted to run of those operators, `notes` say the same in sentences.
     """
 
     name: str
@@ -42,6 +36,8 @@ class ModelInfo:
     parameters: int
     parameter_bytes: int
     ops: pd.DataFrame
+    mapping: EdgeTPUMapping
+    notes: tuple[str, ...] = ()
 
     @property
     def macs(self) -> int | None:
@@ -64,10 +60,12 @@ def inspect_model(model: str | Path | Model) -> ModelInfo:
     try:
         inputs, outputs = _verified(read)
         graphs = _graphs(read)
-        rows = graphs[0].rows()
+        rows, operators = graphs[0].rows(), graphs[0].operators()
         parameters = {buffer: sizes for graph in graphs for buffer, sizes in graph.parameters().items()}
     except _DAMAGE as error:
         raise ModelLoadError(f"model {read.name} is damaged: {error}") from error
+    mapping = predict_mapping(operators)
+    predicted = zip(rows, mapping.mapped, mapping.reasons, strict=True)
     return ModelInfo(
         name=read.name,
         sha256=read.sha256,
@@ -77,7 +75,9 @@ def inspect_model(model: str | Path | Model) -> ModelInfo:
         outputs=outputs,
         parameters=sum(elements for elements, _ in parameters.values()),
         parameter_bytes=sum(size_bytes for _, size_bytes in parameters.values()),
-        ops=schema.frame(rows, schema.OPS),
+        ops=schema.frame([row | {"mapped": mapped, "reason": why} for row, mapped, why in predicted], schema.OPS),
+        mapping=mapping,
+        notes=mapping_notes(operators, mapping),
     )
 
 
@@ -87,137 +87,8 @@ def _verified(model: Model) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     return session.inputs, session.outputs
 
 
-def _graphs(model: Model) -> list["_Graph"]:
+def _graphs(model: Model) -> list[Graph]:
     from ai_edge_litert import schema_py_generated as tflite
 
     flat = tflite.ModelT.InitFromPackedBuf(model.content, 0)
-    return [_Graph(model.name, flat, subgraph) for subgraph in flat.subgraphs]
-
-
-class _Graph:
-    """One subgraph of a model's flatbuffer."""
-
-    def __init__(self, name: str, flat: Any, subgraph: Any) -> None:
-        self._name, self._flat, self._graph = name, flat, subgraph
-        self.constants = [index for index in range(len(self._graph.tensors)) if self._is_constant(index)]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the OPS records, in order of execution."""
-        return [self._row(place, op) for place, op in enumerate(self._operators())]
-
-    def parameters(self) -> dict[int, tuple[int, int]]:
-        """Return elements and bytes of the weights and biases, all constants but the shaping ones, by their buffer."""
-        shaping = {index for op in self._operators() for index in self._shaping(op)}
-        return {
-            self._graph.tensors[index].buffer: (math.prod(self.shape(index)), self.size_bytes(index))
-            for index in self.constants
-            if index not in shaping
-        }
-
-    def shape(self, index: int) -> tuple[int, ...]:
-        """Return the shape of a tensor; () for a scalar."""
-        shape = self._graph.tensors[index].shape
-        return () if shape is None else tuple(int(size) for size in shape)
-
-    def size_bytes(self, index: int) -> int:
-        """Return the bytes of a tensor; 0 for types without a fixed size."""
-        return math.prod(self.shape(index)) * _BITS.get(self._dtype(index), 0) // 8
-
-    def _operators(self) -> list[Any]:
-        return _listed(self._graph.operators)
-
-    def _shaping(self, op: Any) -> list[int]:
-        # by place in the operator's own list, in which -1 keeps the place of an input that was left out
-        places = _SHAPING.get(self._type(op), ())
-        return [int(index) for place, index in enumerate(_listed(op.inputs)) if place in places]
-
-    def _row(self, place: int, op: Any) -> dict[str, Any]:
-        reads, writes = _indices(op.inputs), _indices(op.outputs)
-        constants = [index for index in reads if index in self.constants]
-        moved = [index for index in reads + writes if index not in self.constants]
-        return {
-            "model": self._name,
-            "op": place,
-            "type": self._type(op),
-            "shape": "x".join(map(str, self.shape(writes[0]))) if writes else None,
-            "dtype": self._dtype(writes[0]).lower() if writes else None,
-            "macs": self._macs(op, reads, writes),
-            "parameters": sum(math.prod(self.shape(index)) for index in constants),
-            "parameter_bytes": sum(self.size_bytes(index) for index in constants),
-            "activation_bytes": sum(self.size_bytes(index) for index in moved),
-        }
-
-    def _type(self, op: Any) -> str:
-        code = self._flat.operatorCodes[op.opcodeIndex]
-        # models older than schema 3a hold the code in the one-byte field alone
-        name = _names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
-
-    def _dtype(self, index: int) -> str:
-        return _names("TensorType")[self._graph.tensors[index].type]
-
-    def _is_constant(self, index: int) -> bool:
-        data = self._flat.buffers[self._graph.tensors[index].buffer].data
-        return data is not None and len(data) > 0
-
-    def _macs(self, op: Any, reads: list[int], writes: list[int]) -> int | None:
-        kind = self._type(op)
-        if kind.startswith("CUSTOM") or kind in _UNKNOWN_MACS:
-            return None
-        depth = _DEPTH.get(kind)
-        if depth is None:
-            return 0
-        elements = math.prod(self.shape(reads[2] if kind == "TRANSPOSE_CONV" else writes[0]))
-        shapes = [self.shape(index) for index in reads]
-        if getattr(op.builtinOptions, "adjX", False):
-            shapes[0] = (*shapes[0][:-2], shapes[0][-1], shapes[0][-2])  # BATCH_MATMUL of the transposed left side
-        return elements * depth(shapes)
-
-
-#: Multiply-accumulates for each output element (each input element of a transposed convolution), from input shapes.
-_DEPTH: dict[str, Callable[[list[tuple[int, ...]]], int]] = {
-    "CONV_2D": lambda shapes: math.prod(shapes[1][1:]),
-    "CONV_3D": lambda shapes: math.prod(shapes[1][:-1]),
-    "DEPTHWISE_CONV_2D": lambda shapes: math.prod(shapes[1][1:3]),
-    "FULLY_CONNECTED": lambda shapes: shapes[1][-1],
-    "BATCH_MATMUL": lambda shapes: shapes[0][-1],
-    "TRANSPOSE_CONV": lambda shapes: math.prod(shapes[1][:3]),
-}
-#: The places of the inputs that say how to arrange the others: axes, paddings, shapes, indices, counts.
-_SHAPING: dict[str, tuple[int, ...]] = {
-    "ARG_MAX": (1,), "ARG_MIN": (1,), "BATCH_TO_SPACE_ND": (1, 2), "BROADCAST_ARGS": (0, 1), "BROADCAST_TO": (1,),
-    "CONV_3D_TRANSPOSE": (0,), "CUMSUM": (1,), "DILATE": (1, 2), "DYNAMIC_UPDATE_SLICE": (2,), "EMBEDDING_LOOKUP": (0,),
-    "EXPAND_DIMS": (1,), "FILL": (0,), "GATHER": (1,), "GATHER_ND": (1,), "MEAN": (1,), "MIRROR_PAD": (1,),
-    "MULTINOMIAL": (1,), "ONE_HOT": (0, 1), "PAD": (1,), "PADV2": (1, 2), "RANDOM_STANDARD_NORMAL": (0,),
-    "RANDOM_UNIFORM": (0,), "RANGE": (0, 1, 2), "REDUCE_ALL": (1,), "REDUCE_ANY": (1,), "REDUCE_MAX": (1,),
-    "REDUCE_MIN": (1,), "REDUCE_PROD": (1,), "RESHAPE": (1,), "RESIZE_BILINEAR": (1,), "RESIZE_NEAREST_NEIGHBOR": (1,),
-    "REVERSE_SEQUENCE": (1,), "REVERSE_V2": (1,), "RFFT2D": (1,), "SCATTER_ND": (0, 2), "SEGMENT_SUM": (1,),
-    "SLICE": (1, 2), "SPACE_TO_BATCH_ND": (1, 2), "SPARSE_TO_DENSE": (0, 1), "SPLIT": (0,), "SPLIT_V": (1, 2),
-    "STRIDED_SLICE": (1, 2, 3), "SUM": (1,), "TILE": (1,), "TOPK_V2": (1,), "TRANSPOSE": (1,), "TRANSPOSE_CONV": (0,),
-    "UNSORTED_SEGMENT_MAX": (1, 2), "UNSORTED_SEGMENT_MIN": (1, 2), "UNSORTED_SEGMENT_PROD": (1, 2),
-    "UNSORTED_SEGMENT_SUM": (1, 2),
-}  # fmt: skip
-_UNKNOWN_MACS = frozenset(
-    {
-        "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "CALL", "CONV_3D_TRANSPOSE", "DELEGATE", "IF",
-        "LSTM", "RNN", "STABLEHLO_COMPOSITE", "STABLEHLO_CONVOLUTION", "STABLEHLO_DOT_GENERAL", "SVDF",
-        "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "WHILE",
-    }
-)  # fmt: skip
-
-
-def _indices(vector: Any) -> list[int]:
-    # -1 stands for an optional input that was left out
-    return [int(index) for index in _listed(vector) if index >= 0]
-
-
-def _listed(vector: Any) -> list[Any]:
-    return [] if vector is None else list(vector)  # one without elements may be absent
-
-
-@cache
-def _names(enumeration: str) -> dict[int, str]:
-    from ai_edge_litert import schema_py_generated as tflite
-
-    members = vars(getattr(tflite, enumeration))
-    return {value: name for name, value in members.items() if not name.startswith("_")}
+    return [Graph(model.name, flat, subgraph) for subgraph in flat.subgraphs]

@@ -130,4 +130,9 @@ def _held(values: "pd.Series[Any]") -> Any:
 
 
 #: What pandas may infer of the values given for a type that astype would make of anything.
-_KINDS = {"str": ("string", "empty"), "category": ("string", "empty"), "bool": ("boolean", "empty")}
+_KINDS = {
+    "str": ("string", "empty"),
+    "category": ("string", "empty"),
+    "bool": ("boolean", "empty"),
+    "boolean": ("boolean", "empty"),
+}

@@ -156,6 +156,11 @@ OPS = Table(
         _count("parameters", "constants it reads, in elements"),
         _count("parameter_bytes", "the same, in bytes"),
         _count("activation_bytes", "bytes it reads and writes that are not constants"),
+        _count("moved_bytes", "bytes it reads and writes, constants among them"),
+        _number("intensity", "operations per byte moved, two for each multiply-accumulate; missing where unknown"),
+        Column(name="mapped", dtype="boolean", doc="whether an Edge TPU is predicted to run it; missing where unknown"),
+        _text("reason", "why that is predicted to stay on the processor; missing where it is mapped"),
+        _number("time_s", "its time on the processor, from LiteRT's profiler; missing where it was not measured", "s"),
     ),
 )
 
