@@ -23,7 +23,7 @@ PURE = {"tpukit.eviction", "tpukit.forecasting", "tpukit.detection", "tpukit.fig
     "tpukit.inference._roofline", "tpukit.inference._scenarios",
     "tpukit.inference._rules", "tpukit.inference._schedule", "tpukit.inference._settings", "tpukit.inference._timeline",
     "tpukit.inference._loadgen_logs", "tpukit.inference._mapping", "tpukit.inference._mapping_notes",
-    "tpukit.inference._mapping_rules", "tpukit.concurrency._scheduler",
+    "tpukit.inference._mapping_rules", "tpukit.inference._op_times", "tpukit.concurrency._scheduler",
     "tpukit.concurrency._limits", "tpukit.concurrency._prediction", "tpukit.cache._prefetch",
     "tpukit.performance._batching_policy", "tpukit.auto_scaling._decide", "tpukit.doctor._edgetpu",
     "tpukit.doctor._examine", "tpukit.doctor._machine", "tpukit.doctor._models", "tpukit.doctor._runtimes",
