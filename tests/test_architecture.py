@@ -16,13 +16,15 @@ SEPARATORS = re.compile(r"\s*[|:]\s*")
 
 #: The layers from which on down nothing imports what draws, and those that draw.
 DRAWING = {
-    "figures", "widgets", "lab", "reports", "terminal", "doctor_commands", "history_commands", "cli", "__main__",
+    "figures", "widgets", "lab", "reports", "terminal", "inspect_terminal", "doctor_commands", "history_commands",
+    "cli", "__main__",
 }  # fmt: skip
 PURE = {"tpukit.eviction", "tpukit.forecasting", "tpukit.detection", "tpukit.figures", "tpukit.simulation"} | {
     "tpukit.stats", "tpukit.series", "tpukit.inference._compiled", "tpukit.inference._native_errors",
     "tpukit.inference._roofline", "tpukit.inference._scenarios",
     "tpukit.inference._rules", "tpukit.inference._schedule", "tpukit.inference._settings", "tpukit.inference._timeline",
     "tpukit.inference._loadgen_logs", "tpukit.inference._mapping", "tpukit.inference._mapping_notes",
+    "tpukit.inference._compiler_log", "tpukit.inference._compiler_check",
     "tpukit.inference._mapping_rules", "tpukit.inference._op_times", "tpukit.concurrency._scheduler",
     "tpukit.concurrency._limits", "tpukit.concurrency._prediction", "tpukit.cache._prefetch",
     "tpukit.performance._batching_policy", "tpukit.auto_scaling._decide", "tpukit.doctor._edgetpu",

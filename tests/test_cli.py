@@ -214,16 +214,6 @@ def test_an_empty_history_is_no_error(capsys: pytest.CaptureFixture[str], privat
     assert not (private_home / "history.db").exists()
 
 
-def test_inspect_tells_shapes_parameters_and_operators(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["inspect", "digits_cnn_int8", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["inputs"][0]["shape"] == [1, 8, 8, 1]
-    assert [op["type"] for op in told["ops"]][-1] == "SOFTMAX"
-    assert told["macs"] == sum(op["macs"] for op in told["ops"])
-    assert run(["inspect", "digits_cnn_int8"]) == 0
-    assert "CONV_2D" in capsys.readouterr().out
-
-
 def test_devices_names_the_cpu_and_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["devices", "--json"]) == 0
     usable = {row["device"]: row["usable"] for row in json.loads(capsys.readouterr().out)["devices"]}

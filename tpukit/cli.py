@@ -168,12 +168,18 @@ def devices(as_json: AsJson = False) -> None:
 
 @app.command()
 def inspect(
-    model: Annotated[str, typer.Argument(help="A model file, or the name of a bundled model.")], as_json: AsJson = False
+    model: Annotated[str, typer.Argument(help="A model file, or the name of a bundled model.")],
+    compiler_log: Annotated[Path | None, typer.Option(help="What edgetpu_compiler printed of it, or its log.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show a model's inputs, outputs, operators, parameters and bytes."""
-    from tpukit.inference import inspect_model
+    """Show what a model consists of, and what an Edge TPU is predicted to run of it."""
+    from tpukit.inference import inspect_model, least_times, with_compiler_log
+    from tpukit.inspect_terminal import show_model
 
-    terminal.show_model(inspect_model(model), as_json=as_json)
+    info = inspect_model(model)
+    if compiler_log is not None:
+        info = with_compiler_log(info, compiler_log)
+    show_model(info, least_times(info), as_json=as_json)
 
 
 @app.command()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from tpukit.inference import ModelInfo
     from tpukit.workflows import Measured, MeasuredPeaks, Step
 
 #: Exit codes: the answer is "no"; bad usage or input.
@@ -101,7 +100,7 @@ def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *
         show_results(measured.everything())
         show_frontier(settings)
         for line in quoted(references):
-            _say(line)
+            say(line)
         _show_cross_check(checked)
     not_run = results[results["run_id"].isna()]
     _fail_each(f"{row.model} on {row.device}: {row.reasons}" for row in not_run.itertuples())
@@ -129,7 +128,7 @@ def show_frontier(settings: "pd.DataFrame") -> None:
     table = readable_frontier(settings[several])
     _shorten(table, ["p99 ms"])
     for shared, part in by_scenario(table, [*_COMMON, "model", "offline samples/s", "runs"]):
-        _say(f"throughput against p99: {shared}")
+        say(f"throughput against p99: {shared}")
         _show_table(part, ("runs", "offline samples/s"))
 
 
@@ -142,7 +141,7 @@ def show_peaks(found: "MeasuredPeaks", *, as_json: bool) -> int:
         print_json({"peaks": records(peaks)} | _measured(found.measured))
     elif len(peaks):
         shared, rest = said_once(readable_peaks(peaks), _COMMON)
-        _say(f"highest rate of server, in queries: {shared}")
+        say(f"highest rate of server, in queries: {shared}")
         _show_table(rest, ("runs", "single_stream/s"))
     failed = (peaks["capacity_hz"].isna() & (peaks["runs"] == 0)).any()
     return _ended(found.measured, code=BAD if failed else NO if peaks["rate_hz"].isna().any() else 0)
@@ -173,7 +172,7 @@ def _show_cross_check(checked: "pd.DataFrame | None") -> None:
     _show_table(side_by_side(checked), _LEAST_WANTED)
     theirs = checked[(checked["harness"] != "tpukit") & (checked["verdict"] == "INVALID")]
     for row in theirs.itertuples():
-        _say(f"{row.model} by {row.harness}: {row.reasons}")
+        say(f"{row.model} by {row.harness}: {row.reasons}")
 
 
 def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None) -> None:
@@ -193,10 +192,10 @@ def show_results(results: "pd.DataFrame", *, runs: "pd.DataFrame | None" = None)
         table.insert(1, "name", runs["name"].fillna("").to_numpy())
     for shared, part in by_scenario(table.drop(columns="queries"), _COMMON):
         brief, heading = _starred(part, shared)
-        _say(heading)
+        say(heading)
         _show_table(brief, _LEAST_WANTED)
     for count, first, note in notes(results).itertuples(index=False):
-        _say(f"{first}: {note}{_more(note, count - 1)}")
+        say(f"{first}: {note}{_more(note, count - 1)}")
 
 
 def _more(note: str, others: int) -> str:
@@ -223,7 +222,7 @@ def show_comparison(table: "pd.DataFrame", *, fail_on: float, as_json: bool) -> 
         numbers, words = compared(table)
         _show_compared(numbers)
         for line in words:
-            _say(line)
+            say(line)
     # a cell without a ratio is slower because no run kept its latency bound
     failed = table[(table["verdict"] == "slower") & ~(table["ratio"] < 1 + fail_on)]
     _fail_each(
@@ -243,35 +242,8 @@ def _show_compared(table: "pd.DataFrame") -> None:
 
     if not _has_room(table):
         shared, table = said_once(table, _COMPARED_ONCE)
-        _say(shared)
+        say(shared)
     _show_table(table, ("runs",))
-
-
-def show_model(info: "ModelInfo", *, as_json: bool) -> None:
-    """Show what a model consists of."""
-    facts: dict[str, Any] = {
-        "model": info.name,
-        "sha256": info.sha256,
-        "size_bytes": info.size_bytes,
-        "weights": info.weights,
-        "parameters": info.parameters,
-        "parameter_bytes": info.parameter_bytes,
-        "macs": info.macs,
-    }
-    tensors = {
-        "inputs": [tensor.as_dict() for tensor in info.inputs],
-        "outputs": [tensor.as_dict() for tensor in info.outputs],
-    }
-    if as_json:
-        print_json(facts | tensors | {"ops": records(info.ops)})
-        return
-    for name, value in facts.items():
-        typer.echo(f"{name:16} {'unknown' if value is None else printable(str(value))}")
-    for name, each in tensors.items():
-        for tensor in each:
-            typer.echo(f"{name[:-1]:16} {printable(_tensor(tensor))}")
-    short = {"activation_bytes": "activations B", "parameter_bytes": "constants B"}
-    show(info.ops.drop(columns=["model", "parameters"]).rename(columns=short), as_json=False)
 
 
 def show_devices(devices: "pd.DataFrame", edge_tpus: "pd.DataFrame", *, as_json: bool) -> None:
@@ -281,7 +253,7 @@ def show_devices(devices: "pd.DataFrame", edge_tpus: "pd.DataFrame", *, as_json:
         return
     _show_table(devices)
     if len(edge_tpus):
-        _say("Edge TPUs that are plugged in:")
+        say("Edge TPUs that are plugged in:")
         _show_table(edge_tpus.assign(link_bits_per_s=edge_tpus["link_bits_per_s"] / 1e9).rename(columns=_PLUGGED))
 
 
@@ -326,12 +298,12 @@ def _suite_for_people(table: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFram
     return pd.DataFrame(numbers, dtype="str"), pd.DataFrame(words, dtype="str")
 
 
-def show(table: "pd.DataFrame", *, as_json: bool) -> None:
-    """Show any table."""
+def show(table: "pd.DataFrame", *, as_json: bool, least_wanted: Sequence[str] = ()) -> None:
+    """Show any table; columns of `least_wanted` are left out, in that order, where there is no room for them."""
     if as_json:
         print_json(records(table))
         return
-    _show_table(table)
+    _show_table(table, least_wanted)
 
 
 def _show_table(table: "pd.DataFrame", least_wanted: Sequence[str] = ()) -> None:
@@ -343,7 +315,7 @@ def _has_room(table: "pd.DataFrame") -> bool:
     return fits(table, _console().width)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """Print a line of prose, which may hold text of another machine: without what would steer the terminal."""
     _console().print(printable(line), markup=False, highlight=False)
 
@@ -370,9 +342,3 @@ def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
 def print_json(value: object) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
-
-
-def _tensor(tensor: dict[str, Any]) -> str:
-    shape = "x".join(map(str, tensor["shape"]))
-    scale = f", scale {tensor['scale']:.4g}, zero point {tensor['zero_point']}" if tensor["scale"] else ""
-    return f"{tensor['name']}: {tensor['dtype']} {shape}{scale}"

@@ -180,7 +180,7 @@ CUBE = operand(0, (1, 4, 4, 8))
         ("REDUCE_MAX", (CUBE, AXES[3]), (1, 4, 4), {}, None),
         ("PACK", (operand(0),), (1, 1, 8), {"axis": -3}, "packs along the batch"),
         ("PACK", (operand(0),), (1, 1, 8), {"axis": 1}, None),
-        ("PAD", (CUBE, operand(1, (4, 2), "int32", values=[[0, 1], [0, 0]])), (2, 4, 4, 8), {}, "more than its 3"),
+        ("PAD", (CUBE, operand(1, (4, 2), "int32", values=[[0, 1], [0, 0]])), (2, 4, 4, 8), {}, "pads the batch"),
         ("PAD", (CUBE, operand(1, (4, 2), "int32", values=[[0, 0], [1, 1]])), (1, 6, 4, 8), {}, None),
         ("PAD", (CUBE, operand(1, (4, 2), "int32", values=[[1, 0], [0, 0]])), (1, 4, 4, 8), {}, "pads the batch"),
         ("SPLIT", (AXES[0], operand(0)), (1, 8), {}, "splits the batch"),

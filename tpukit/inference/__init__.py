@@ -4,7 +4,9 @@
 |---|---|
 | `benchmark(model, device, scenario)` | one run: samples, summary, verdict, warnings |
 | `find_peak(model, device)` | the highest rate of the server scenario that keeps its bound |
-| `inspect_model(model)` | inputs, outputs, operators, parameters and bytes, without running it |
+| `inspect_model(model)` | tensors, operators, parameters, bytes and what an Edge TPU is predicted to run |
+| `with_compiler_log(info, path)` | the same, with what edgetpu_compiler did in the place of the prediction |
+| `least_times(info)` | the least time of a model on every hardware whose peaks are known |
 | `cpu_peaks(threads)` | the best rates of arithmetic and of memory that this machine's processor reaches |
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
 | `devices()` | what can run a model here, and why others cannot |
@@ -19,6 +21,7 @@
 """
 
 from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
+from tpukit.inference._compiler import with_compiler_log
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._edgetpu import EdgeTPU
 from tpukit.inference._edgetpu_plugged import Holder, PluggedEdgeTPU, edge_tpus, plugged
@@ -26,8 +29,10 @@ from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._jax import JAX_REFERENCE
 from tpukit.inference._jax_export import jax_model
+from tpukit.inference._least_times import least_times
 from tpukit.inference._loadgen import UnderTest, drive, drive_logged, loadgen_version
 from tpukit.inference._loadgen_logs import LoadGenResult, QueryLog
+from tpukit.inference._mapping import EdgeTPUMapping
 from tpukit.inference._measure import Progress
 from tpukit.inference._model import Model, read_model, read_models
 from tpukit.inference._peak_rate import PeakRate, check_tolerance, find_peak
@@ -68,6 +73,7 @@ __all__ = [
     "Complete",
     "Device",
     "EdgeTPU",
+    "EdgeTPUMapping",
     "Facts",
     "HasFacts",
     "HasPeaks",
@@ -106,6 +112,7 @@ __all__ = [
     "inspect_model",
     "installed_pycoral",
     "jax_model",
+    "least_times",
     "limit",
     "loadgen_version",
     "plugged",
@@ -117,5 +124,6 @@ __all__ = [
     "stated_peaks",
     "tflite_obstacle",
     "under_test",
+    "with_compiler_log",
     "work",
 ]

@@ -24,7 +24,8 @@ class ModelInfo:
 
     `parameters` are the weights and biases of all subgraphs, in elements, each once however often it is read. `ops` is
     an OPS table of the first subgraph, which is what an inference runs. `weights` says whether they were trained.
-    `mapping` is what an Edge TPU is predicted to run of those operators, `notes` say the same in sentences.
+    `mapping` is what an Edge TPU is predicted to run of those operators, `notes` say the same in sentences. `compiler`
+    is a COMPILED table where a log of the Edge TPU's compiler was held against it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelInfo:
     ops: pd.DataFrame
     mapping: EdgeTPUMapping
     notes: tuple[str, ...] = ()
+    compiler: pd.DataFrame | None = None
 
     @property
     def macs(self) -> int | None:

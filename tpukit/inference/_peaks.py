@@ -69,6 +69,17 @@ def cpu_peaks(
     return known[threads].peaks.raised_to([kept.peaks for fewer, kept in known.items() if fewer < threads])
 
 
+def kept_peaks(home: Path | None = None) -> Peaks | None:
+    """Return this machine's peaks with the most threads that were measured already; None where nothing is kept.
+
+    Nothing is measured. `home` is the folder that holds `peaks.json`, by default `tpukit.paths.home()`.
+    """
+    known = _here(_read((home or paths.home()) / _FILE), _machine())
+    if not known:
+        return None
+    return known[max(known)].peaks.raised_to([kept.peaks for kept in known.values()])
+
+
 def _measured(machine: dict[str, Any], threads: int, *, clock: Clock, kernels: Kernels) -> _Kept:
     _LOG.info("measuring the peaks of the processor with %d of its cores", threads)
     use, began, measured = host.cpu_use(), clock.now(), clock.utc()

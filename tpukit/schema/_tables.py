@@ -158,9 +158,36 @@ OPS = Table(
         _count("activation_bytes", "bytes it reads and writes that are not constants"),
         _count("moved_bytes", "bytes it reads and writes, constants among them"),
         _number("intensity", "operations per byte moved, two for each multiply-accumulate; missing where unknown"),
-        Column(name="mapped", dtype="boolean", doc="whether an Edge TPU is predicted to run it; missing where unknown"),
+        Column(
+            name="mapped",
+            dtype="boolean",
+            doc="whether an Edge TPU is predicted, or by the compiler known, to run it; missing where that is unknown",
+        ),
         _text("reason", "why that is predicted to stay on the processor; missing where it is mapped"),
         _number("time_s", "its time on the processor, from LiteRT's profiler; missing where it was not measured", "s"),
+    ),
+)
+
+COMPILED = Table(
+    name="COMPILED",
+    row="one type of operator of a model: how many the Edge TPU's compiler mapped, beside the prediction",
+    columns=(
+        _text("model", "the model's name"),
+        _text("type", "the operator's name in the TFLite schema; CUSTOM for all of that kind"),
+        _count("ops", "operators of this type"),
+        _count("predicted", "those of them that were predicted to be mapped"),
+        _count("compiled", "those that the compiler mapped; missing where its log does not tell"),
+        _text("status", "what the compiler says of the others, with their number"),
+    ),
+)
+
+LEAST_TIMES = Table(
+    name="LEAST_TIMES",
+    row="one piece of hardware: the least time that one inference of a model takes on it",
+    columns=(
+        _text("hardware", "what it is"),
+        _number("least_s", "time of one inference that nothing on it can beat; missing where there is none", "s"),
+        _text("limit", "what sets that time, or why none is given"),
     ),
 )
 

@@ -1,0 +1,56 @@
+"""The least time of a model on every hardware whose peaks are known, without measuring any."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tpukit import schema
+from tpukit.inference._hardware import accelerators, stated_peaks
+from tpukit.inference._inspect import ModelInfo
+from tpukit.inference._mapping import EdgeTPUMapping
+from tpukit.inference._peaks import kept_peaks
+from tpukit.inference._roofline import Peaks, Work, limit, work
+
+_EDGE_TPU = "edgetpu"
+
+
+def least_times(info: ModelInfo, *, home: Path | None = None) -> pd.DataFrame:
+    """Return a LEAST_TIMES table: this machine's processor where its peaks are kept, then each accelerator.
+
+    An Edge TPU has a least time only where all of the model is predicted to run on it. `home` holds what was measured
+    and the user's own table of accelerators, by default `tpukit.paths.home()`.
+
+    >>> from tpukit.inference import inspect_model
+    >>> table = least_times(inspect_model("mobilenet_v1_025_int8")).set_index("hardware")
+    >>> table.loc["Edge TPU, USB 3", "limit"].partition(":")[0]
+    'memory'
+    """
+    wanted, table = work(info), accelerators(home).drop_duplicates("hardware")
+    rows = [_processor(wanted, kept_peaks(home))]
+    for hardware, kinds in zip(table["hardware"], table["kinds"], strict=True):
+        kind = str(kinds).partition("|")[0]
+        why = _unfit(info.mapping) if kind.startswith(_EDGE_TPU) else None
+        found = {"limit": f"none: {why}"} if why else _bound(wanted, stated_peaks(kind, home=home))
+        rows.append({"hardware": hardware} | found)
+    return schema.frame(rows, schema.LEAST_TIMES)
+
+
+def _processor(wanted: Work, peaks: Peaks | None) -> dict[str, Any]:
+    if peaks is None:
+        return {"hardware": "this processor", "limit": "none: its peaks are measured by the first run of bench"}
+    return {"hardware": "this processor"} | _bound(wanted, peaks)
+
+
+def _unfit(mapping: EdgeTPUMapping) -> str | None:
+    if mapping.compiled:
+        return "what was compiled cannot be counted"
+    mapped, ops = sum(mapping.mapped), len(mapping.mapped)
+    return f"{mapped} of {ops} operators are predicted to run on it" if mapped < ops else None
+
+
+def _bound(wanted: Work, peaks: Peaks) -> dict[str, Any]:
+    found = limit(wanted, peaks)
+    if not found.seconds > 0:
+        return {"limit": "none: nothing is known of the model's work"}
+    return {"least_s": found.seconds, "limit": found.text}
