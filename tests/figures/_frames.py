@@ -83,6 +83,15 @@ def ops(model: str, *operators: tuple[str, int | None]) -> pd.DataFrame:
     return schema.frame(rows, schema.OPS)
 
 
+def mapped(model: str, *operators: tuple[str, int | None, str | None]) -> pd.DataFrame:
+    """The OPS of one model: type, multiply-accumulates, and why an Edge TPU does not run it, None where it does."""
+    rows = [
+        {"model": model, "op": op, "type": kind, "macs": macs, "mapped": reason is None, "reason": reason}
+        for op, (kind, macs, reason) in enumerate(operators)
+    ]
+    return schema.frame(rows, schema.OPS)
+
+
 def title(fig: go.Figure) -> str:
     """The title as one sentence, without line breaks."""
     return str(fig.layout.title.text).replace("<br>", " ")

@@ -11,6 +11,7 @@ import pytest
 from tests.figures._frames import (
     axis_titles,
     history,
+    mapped,
     measured,
     note,
     offline,
@@ -67,6 +68,7 @@ def every_figure() -> dict[str, go.Figure]:
         "frontier": figures.plot_frontier(schema.frame(settings, schema.FRONTIER)),
         "history": figures.plot_history(runs),
         "macs": figures.plot_macs(work),
+        "mapping": figures.plot_mapping(mapped("toy", ("CONV_2D", 9, None), ("ELU", 0, "the Edge TPU has no ELU"))),
     }
 
 

@@ -14,6 +14,7 @@
 | `plot_history(runs, comparison)` | p50 of the same settings from run to run, with the verdict of each set of runs |
 | `plot_sides(samples, runs, comparison)` | the distributions of both sides of a comparison |
 | `plot_macs(ops)` | multiply-accumulates by type of operator |
+| `plot_mapping(ops)` | what of a model an Edge TPU is predicted to run, and which operator ends it |
 
 A figure is never shown by the function that makes it. Latency of several runs means single_stream: in an offline run it
 is mostly waiting, so offline rows are left out. INVALID runs are drawn as such and support no finding.
@@ -24,6 +25,7 @@ from tpukit.figures._ecdf import plot_ecdf
 from tpukit.figures._frontier import plot_frontier
 from tpukit.figures._history import plot_history
 from tpukit.figures._macs import plot_macs
+from tpukit.figures._mapping import plot_mapping
 from tpukit.figures._over_time import plot_over_time
 from tpukit.figures._references import plot_references
 from tpukit.figures._roofline import plot_roofline
@@ -38,6 +40,7 @@ __all__ = [
     "plot_frontier",
     "plot_history",
     "plot_macs",
+    "plot_mapping",
     "plot_over_time",
     "plot_references",
     "plot_roofline",
