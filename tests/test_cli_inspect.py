@@ -63,3 +63,12 @@ def test_no_line_is_wider_than_the_terminal_and_no_verdict_is_cut(
     assert [("yes" in op, "no" in op) for op in ops] == [(True, False)] * 21 + [(False, True)] * 45
     assert " ".join(ops[30][-4:]) == "after op 21 NEG"
     assert ("bytes" in lines[-67]) is (width == 120)
+
+
+def test_times_are_measured_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", "mobilenet_v1_025_int8", "--times", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    timed = [op["time_s"] for op in told["ops"] if op["time_s"] is not None]
+    # another LiteRT than the known one leaves a reason in the place of times
+    assert ("operators: " in told["notes"][-1]) is not bool(timed)
+    assert all(0 < seconds < 1 for seconds in timed)

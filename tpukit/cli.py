@@ -169,16 +169,20 @@ def devices(as_json: AsJson = False) -> None:
 @app.command()
 def inspect(
     model: Annotated[str, typer.Argument(help="A model file, or the name of a bundled model.")],
+    times: Annotated[bool, typer.Option("--times", help="Time each operator on this processor: a second.")] = False,
     compiler_log: Annotated[Path | None, typer.Option(help="What edgetpu_compiler printed of it, or its log.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a model consists of, and what an Edge TPU is predicted to run of it."""
-    from tpukit.inference import inspect_model, least_times, with_compiler_log
+    from tpukit.inference import inspect_model, least_times, read_model, with_compiler_log, with_op_times
     from tpukit.inspect_terminal import show_model
 
-    info = inspect_model(model)
+    read = read_model(model)
+    info = inspect_model(read)
     if compiler_log is not None:
         info = with_compiler_log(info, compiler_log)
+    if times:
+        info = with_op_times(info, read)
     show_model(info, least_times(info), as_json=as_json)
 
 

@@ -6,6 +6,7 @@
 | `find_peak(model, device)` | the highest rate of the server scenario that keeps its bound |
 | `inspect_model(model)` | tensors, operators, parameters, bytes and what an Edge TPU is predicted to run |
 | `with_compiler_log(info, path)` | the same, with what edgetpu_compiler did in the place of the prediction |
+| `with_op_times(info, model)` | the same, with each operator's time on the processor, by LiteRT's profiler |
 | `least_times(info)` | the least time of a model on every hardware whose peaks are known |
 | `cpu_peaks(threads)` | the best rates of arithmetic and of memory that this machine's processor reaches |
 | `limit(work(info), peaks)` | the least time that a model can take under such peaks, and what binds it |
@@ -44,6 +45,7 @@ from tpukit.inference._scenarios import SCENARIOS
 from tpukit.inference._serve import Complete, Issue, Issuing
 from tpukit.inference._settings import PROFILES, Settings, settings
 from tpukit.inference._tflite import tflite_obstacle
+from tpukit.inference._timed import with_op_times
 from tpukit.inference._types import (
     Addressed,
     Arrays,
@@ -125,5 +127,6 @@ __all__ = [
     "tflite_obstacle",
     "under_test",
     "with_compiler_log",
+    "with_op_times",
     "work",
 ]
