@@ -69,9 +69,13 @@ def _tensor(tensor: dict[str, Any]) -> str:
 
 
 def _least(least: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the least times for people; with the unit of the terminal's other times."""
-    shown = least.assign(least_s=least["least_s"] * 1e3)
-    return shown.rename(columns={"least_s": "least ms", "limit": "about"})
+    """Return the least times for people, without who states what: the hardware stands in its own column."""
+    about = [
+        limit.removesuffix(f", {hardware} (as stated by its maker)")
+        for hardware, limit in zip(least["hardware"], least["limit"], strict=True)
+    ]
+    shown = least.drop(columns="limit").assign(least_s=least["least_s"] * 1e3, about=about)
+    return shown.rename(columns={"least_s": "least ms"})
 
 
 def _ops(ops: "pd.DataFrame") -> "pd.DataFrame":

@@ -49,7 +49,7 @@ def test_mobilenet_v2_as_published_is_mapped_whole() -> None:
     # 3,504,872 trained parameters of the paper's network, batch normalisation folded: weights of 1 byte, biases of 4
     assert (info.mapping.parameter_bytes, info.mapping.streamed_bytes) == (info.parameter_bytes, 0)
     assert info.notes[0] == "Edge TPU, predicted: 65 of 65 operators mapped, with 100 % of the multiply-accumulates."
-    assert info.notes[1:] == ("Its 3.54 MB of parameters fit in about 8 MB on the chip.",)
+    assert info.notes[1:] == ("Its 3.38 MiB of parameters fit in about 8 MiB on the chip.",)
 
 
 def test_its_float32_twin_is_not_mapped_at_all_and_the_note_says_once_why() -> None:
@@ -90,9 +90,10 @@ def test_parameters_over_the_chips_memory_are_streamed() -> None:
         type="FULLY_CONNECTED", reads=(operand(0, (1, 3000)), weights), writes=(operand(2, (1, 4000)),), macs=12_000_000
     )
     found = predict_mapping([dense])
-    assert (found.parameter_bytes, found.streamed_bytes) == (12_000_000, 4_000_000)
+    assert (found.parameter_bytes, found.streamed_bytes) == (12_000_000, 12_000_000 - 8 * 2**20)
     assert mapping_notes([dense], found)[1] == (
-        "Of its 12 MB of parameters about 8 MB stay on the chip; the host sends the other 4 MB in every inference."
+        "Of its 11.4 MiB of parameters about 8 MiB stay on the chip; the host sends the other 3.44 MiB in every "
+        "inference."
     )
     assert predict_mapping([dense], on_chip_bytes=12_000_000).streamed_bytes == 0
 

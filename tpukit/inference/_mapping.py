@@ -8,12 +8,14 @@ processor too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tpukit.inference._compiled import CUSTOM_OP
 from tpukit.inference._mapping_rules import Operator, obstacle
 
 #: The operator that stands for what was compiled for the Edge TPU.
-COMPILED_OP = "CUSTOM:edgetpu-custom-op"
-#: What an Edge TPU has for parameters: "roughly 8 MB" of SRAM (coral.ai/docs/edgetpu/compiler).
-ON_CHIP_BYTES = 8_000_000
+COMPILED_OP = f"CUSTOM:{CUSTOM_OP.decode()}"
+#: What an Edge TPU has for parameters: "roughly 8 MB" of SRAM (coral.ai/docs/edgetpu/compiler), of which the compiler
+#: reports up to 8.05 MiB as free.
+ON_CHIP_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from tpukit.inference._mapping_rules import EIGHT_BITS, Operator
 
 # what a converter leaves of a batch whose size it does not know
 _OF_FREE_BATCH = ("SHAPE", "STRIDED_SLICE", "PACK")
-_MB = 1e6
+_MIB = 2**20
 
 
 def mapping_notes(operators: Sequence[Operator], mapping: EdgeTPUMapping) -> tuple[str, ...]:
@@ -94,7 +94,8 @@ def _operators(n: int) -> str:
 
 
 def _size(n: int) -> str:
-    return f"{n / _MB:.3g} MB" if n >= _MB else f"{n / 1e3:.3g} kB"
+    # in the compiler's units, to be compared with its log
+    return f"{n / _MIB:.3g} MiB" if n >= _MIB else f"{n / 2**10:.3g} KiB"
 
 
 def _percent(share: float) -> str:
