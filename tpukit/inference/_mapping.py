@@ -2,7 +2,7 @@
 
 The compiler makes one subgraph: the first set of operators that it supports and whose inputs are there, found as TFLite
 parts a graph for a delegate (tensorflow/lite/graph_info.cc). What waits for an operator outside of it stays on the
-processor too.
+processor too. That is unproven: it agrees with logs that people published, and was not held against the compiler.
 """
 
 from collections.abc import Sequence

@@ -84,8 +84,8 @@ def _free_batch(operators: Sequence[Operator]) -> str:
     left = [kind for kind in _OF_FREE_BATCH if any(operator.type == kind for operator in operators)]
     leaves = f", which leaves {', '.join(left)} in the graph" if "SHAPE" in left else ""
     return (
-        f"Trap: a size is free (-1 in a shape signature){leaves}; the Edge TPU's compiler takes no tensor of unknown "
-        "size. Fix the batch when converting: keras.Input(batch_shape=(1, …))."
+        f"Trap: a size is free (-1 in a shape signature){leaves}; the Edge TPU's compiler may refuse tensors of "
+        "unknown size. Fix the batch when converting: keras.Input(batch_shape=(1, …))."
     )
 
 
