@@ -95,6 +95,30 @@ def test_a_compiled_model_is_no_prediction() -> None:
     assert len(fig.layout.shapes) == 0
 
 
+def compiled(*rows: tuple[str, int, int, int | None]) -> pd.DataFrame:
+    """The COMPILED of one model: type, operators, and how many of them were predicted and are mapped."""
+    names = ("type", "ops", "predicted", "compiled")
+    return schema.frame([{"model": "net"} | dict(zip(names, row, strict=True)) for row in rows], schema.COMPILED)
+
+
+def test_what_the_compiler_did_is_not_called_a_prediction() -> None:
+    as_it_was = mapped("net", ("CONV_2D", 90, None), ("ADD", 10, "Operation not supported"))
+    same = figures.plot_mapping(as_it_was, compiled(("CONV_2D", 1, 1, 1), ("ADD", 1, 0, 0)))
+    assert title(same) == (
+        "The Edge TPU's compiler mapped 1 of the 2 operators of net and 90 % of the multiply-accumulates, as predicted"
+    )
+    assert len(same.layout.shapes) == 0
+    # as many, but others
+    other = figures.plot_mapping(as_it_was, compiled(("CONV_2D", 1, 0, 1), ("ADD", 1, 1, 0)))
+    assert title(other).endswith("of the multiply-accumulates, predicted 1")
+    unknown = as_it_was.assign(mapped=pd.array([None, None], dtype="boolean"))
+    silent = figures.plot_mapping(unknown, compiled(("CONV_2D", 1, 1, None), ("ADD", 1, 0, None)))
+    assert title(silent) == "The log of the Edge TPU's compiler does not say which operators of net it mapped"
+    assert list(bars(silent, "y")) == ["not known"]
+    with pytest.raises(SchemaError, match="COMPILED table"):
+        figures.plot_mapping(as_it_was, as_it_was)
+
+
 def test_what_nobody_predicted_is_not_known() -> None:
     fig = figures.plot_mapping(ops("net", ("CONV_2D", 5)))
     assert title(fig) == "What an Edge TPU would run of net is not known"

@@ -14,7 +14,7 @@
 | `plot_history(runs, comparison)` | p50 of the same settings from run to run, with the verdict of each set of runs |
 | `plot_sides(samples, runs, comparison)` | the distributions of both sides of a comparison |
 | `plot_macs(ops)` | multiply-accumulates by type of operator |
-| `plot_mapping(ops)` | what of a model an Edge TPU is predicted to run, and which operator ends it |
+| `plot_mapping(ops, compiler)` | what of a model an Edge TPU is predicted to run, or its compiler mapped |
 
 A figure is never shown by the function that makes it. Latency of several runs means single_stream: in an offline run it
 is mostly waiting, so offline rows are left out. INVALID runs are drawn as such and support no finding.

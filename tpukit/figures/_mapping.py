@@ -22,19 +22,23 @@ _LATE = 0.6
 _LABEL_PX = 16
 
 
-def plot_mapping(ops: pd.DataFrame) -> go.Figure:
+def plot_mapping(ops: pd.DataFrame, compiler: pd.DataFrame | None = None) -> go.Figure:
     """Return the operators of a model in order, with their work, coloured by what is predicted to run each.
 
     `ops` is an OPS table of one model. A strip below the bars shows every operator, also those that multiply nothing;
-    a line stands where the Edge TPU's subgraph ends. The same table gives the same figure to the last digit. Raises
-    SchemaError where `ops` is no OPS table or holds several models.
+    a line stands where the Edge TPU's subgraph is predicted to end. With `compiler`, the COMPILED table of the same
+    model, the figure is of what the compiler did. The same tables give the same figure to the last digit. Raises
+    SchemaError where they are no such tables or `ops` holds several models.
     """
     schema.check(ops, schema.OPS)
+    if compiler is not None:
+        schema.check(compiler, schema.COMPILED)
     if ops.empty:
         return nothing("no operator was given")
     if ops["model"].nunique() > 1:
         raise SchemaError(f"plot_mapping shows one model, and {ops['model'].nunique()} were given: choose one")
-    sides, end = _sides(ops), _end(ops)
+    # a log has no word of where an operator stands
+    sides, end = _sides(ops), _end(ops) if compiler is None else None
     fig = go.Figure([trace for side in _SIDES for trace in _traces(ops, sides, side)])
     if end is not None:
         _mark(fig, end, ops)
@@ -47,7 +51,7 @@ def plot_mapping(ops: pd.DataFrame) -> go.Figure:
     fig.update_xaxes(title_text="operator, in order of execution (place)", anchor="y2", range=[-0.7, len(ops) - 0.3])
     return style(
         fig,
-        finding=_finding(ops, end),
+        finding=_finding(ops, end) if compiler is None else _compiled(ops, compiler),
         note=_note(ops, end),
         head_px=0 if end is None else _LABEL_PX,
         legend=[side for side in _SIDES if (sides == side).any()],
@@ -119,23 +123,30 @@ def _finding(ops: pd.DataFrame, end: int | None) -> str:
         return f"{model} is compiled for the Edge TPU, which runs {mapped} of its {count(len(ops), 'operator')}"
     if ops["mapped"].isna().all():
         return f"What an Edge TPU would run of {model} is not known"
-    if mapped == len(ops):
-        return f"Predicted: an Edge TPU runs {_all(len(ops))} of {model}"
-    if not mapped:
-        return f"Predicted: an Edge TPU runs none of the {count(len(ops), 'operator')} of {model}"
-    found = f"Predicted: an Edge TPU runs {mapped} of the {count(len(ops), 'operator')} of {model}{_of_work(ops)}"
+    found = f"Predicted: an Edge TPU runs {_how_many(mapped, len(ops))} of {model}{_of_work(ops)}"
     return found if end is None else f"{found}; op {end} {escaped(_of(ops, end, 'type'))} ends it"
 
 
-def _all(operators: int) -> str:
-    return "the 1 operator" if operators == 1 else f"all {operators} operators"
+def _compiled(ops: pd.DataFrame, compiler: pd.DataFrame) -> str:
+    model = escaped(ops["model"].iloc[0])
+    if compiler["compiled"].isna().any():
+        return f"The log of the Edge TPU's compiler does not say which operators of {model} it mapped"
+    mapped, predicted = int(compiler["compiled"].sum()), int(compiler["predicted"].sum())
+    as_predicted = "as predicted" if (compiler["compiled"] == compiler["predicted"]).all() else f"predicted {predicted}"
+    return f"The Edge TPU's compiler mapped {_how_many(mapped, len(ops))} of {model}{_of_work(ops)}, {as_predicted}"
+
+
+def _how_many(mapped: int, operators: int) -> str:
+    if mapped == operators:
+        return "the 1 operator" if operators == 1 else f"all {operators} operators"
+    return f"{mapped or 'none'} of the {count(operators, 'operator')}"
 
 
 def _of_work(ops: pd.DataFrame) -> str:
     total = int(ops["macs"].sum())
-    if ops["macs"].isna().any() or not total:
+    if ops[["macs", "mapped"]].isna().any(axis=None) or not total or ops["mapped"].nunique() == 1:
         return ""
-    share = int(ops.loc[ops["mapped"].fillna(value=False).astype("bool"), "macs"].sum()) / total
+    share = int(ops.loc[ops["mapped"].astype("bool"), "macs"].sum()) / total
     # never rounded up: a share that is almost all is not all
     return f" and {math.floor(share * 1000) / 10:g} % of the multiply-accumulates"
 
