@@ -74,8 +74,19 @@ def _least(least: "pd.DataFrame") -> "pd.DataFrame":
         limit.removesuffix(f", {hardware} (as stated by its maker)")
         for hardware, limit in zip(least["hardware"], least["limit"], strict=True)
     ]
-    shown = least.drop(columns="limit").assign(least_s=least["least_s"] * 1e3, about=about)
-    return shown.rename(columns={"least_s": "least ms"})
+    shown = least.drop(columns="limit").assign(least_s=least["least_s"].map(_span), about=about)
+    return shown.rename(columns={"least_s": "least time"})
+
+
+def _span(seconds: float) -> str:
+    """Return a time with three digits; empty where it is not known.
+
+    >>> _span(0.0111844), _span(3.7e-7)
+    ('11.2 ms', '0.37 µs')
+    """
+    if not seconds > 0:
+        return ""
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"  # noqa: PLR2004 1 ms
 
 
 def _ops(ops: "pd.DataFrame") -> "pd.DataFrame":

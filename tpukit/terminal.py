@@ -251,7 +251,9 @@ def show_devices(devices: "pd.DataFrame", edge_tpus: "pd.DataFrame", *, as_json:
     if as_json:
         print_json({"devices": records(devices), "edge_tpus": records(edge_tpus)})
         return
-    _show_table(devices)
+    _show_table(devices.drop(columns="reason"))
+    for name, reason in devices.dropna(subset="reason")[["device", "reason"]].itertuples(index=False):
+        say(f"{name}: {reason}")
     if len(edge_tpus):
         say("Edge TPUs that are plugged in:")
         _show_table(edge_tpus.assign(link_bits_per_s=edge_tpus["link_bits_per_s"] / 1e9).rename(columns=_PLUGGED))

@@ -25,11 +25,14 @@ def accelerators(home: Path | None = None) -> pd.DataFrame:
     >>> accelerators().query("hardware == 'Cloud TPU v5e' and dtype == 'bfloat16'")["ops_per_s"].item()
     197000000000000.0
     """
-    bundled, own = _read(paths.bundled(f"datasets/{ACCELERATORS_FILE}")), (home or paths.home()) / ACCELERATORS_FILE
-    if not own.exists():
-        return bundled
-    mine = _read(own)
+    bundled, mine = _read(paths.bundled(f"datasets/{ACCELERATORS_FILE}")), own_accelerators(home)
     return schema.concat([mine, bundled[~bundled["hardware"].isin(mine["hardware"])]], schema.ACCELERATORS)
+
+
+def own_accelerators(home: Path | None = None) -> pd.DataFrame:
+    """Return those rows of the ACCELERATORS table that the user states. Raises ConfigError."""
+    own = (home or paths.home()) / ACCELERATORS_FILE
+    return _read(own) if own.exists() else schema.frame([], schema.ACCELERATORS)
 
 
 def stated_peaks(kind: str, *, chips: int = 1, home: Path | None = None) -> Peaks:

@@ -1,4 +1,4 @@
-"""The least time of a model on every hardware whose peaks are known, without measuring any."""
+"""The least time of a TFLite model on hardware that runs such models, without measuring any."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tpukit import schema
-from tpukit.inference._hardware import accelerators, stated_peaks
+from tpukit.inference._hardware import accelerators, own_accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo
 from tpukit.inference._mapping import EdgeTPUMapping
 from tpukit.inference._peaks import kept_peaks
@@ -16,8 +16,9 @@ _EDGE_TPU = "edgetpu"
 
 
 def least_times(info: ModelInfo, *, home: Path | None = None) -> pd.DataFrame:
-    """Return a LEAST_TIMES table: this machine's processor where its peaks are kept, then each accelerator.
+    """Return a LEAST_TIMES table: this machine's processor, what the user states, Edge TPUs by their link.
 
+    What runs no TFLite model here, as a Cloud TPU, is left out, and the processor has a time where its peaks are kept.
     An Edge TPU has a least time only where all of the model is predicted to run on it. `home` holds what was measured
     and the user's own table of accelerators, by default `tpukit.paths.home()`.
 
@@ -27,6 +28,8 @@ def least_times(info: ModelInfo, *, home: Path | None = None) -> pd.DataFrame:
     'memory'
     """
     wanted, table = work(info), accelerators(home).drop_duplicates("hardware")
+    own = table["hardware"].isin(own_accelerators(home)["hardware"])
+    table = table[own | table["kinds"].str.startswith(_EDGE_TPU)]
     rows = [_processor(wanted, kept_peaks(home))]
     for hardware, kinds in zip(table["hardware"], table["kinds"], strict=True):
         kind = str(kinds).partition("|")[0]

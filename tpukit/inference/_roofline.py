@@ -205,7 +205,7 @@ def _highest(rates: Sequence[Mapping[_Key, float]]) -> dict[_Key, float]:
 def _compute_text(work: Work, peaks: Peaks, batch: int) -> str:
     return " + ".join(
         f"{_si(batch * n, 'MAC')} {dtype} at {_si(peaks.arithmetic(dtype), 'op/s')}"
-        f"{'' if dtype in peaks.ops_per_s else ', the fastest measured'}"
+        f"{'' if dtype in peaks.ops_per_s else ', the fastest known'}"
         for dtype, n in work.macs.items()
     )
 
