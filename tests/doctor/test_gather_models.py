@@ -1,7 +1,9 @@
 """What a model's file says of where it can run."""
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as tflite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +69,16 @@ def test_an_input_with_a_free_axis_is_named_with_its_shape() -> None:
 @pytest.mark.parametrize("content", [b"rubbish of some length", _models.dense()[:200]])
 def test_damage_is_a_fact_and_raises_nothing(content: bytes) -> None:
     assert "model m" in (seen_model(model(content)).damage or "")
+
+
+def test_an_input_that_is_no_tensor_is_damage_that_litert_lets_pass() -> None:
+    whole = _models.negated((1, 8))
+    flat = tflite.ModelT.InitFromPackedBuf(whole, 0)
+    flat.subgraphs[0].inputs = [99]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(flat.Pack(builder), file_identifier=b"TFL3")
+    assert seen_model(model(whole)).damage is None
+    assert "model m is damaged" in (seen_model(model(bytes(builder.Output()))).damage or "")
 
 
 def test_a_package_of_another_kind_tells_no_runtime() -> None:

@@ -21,18 +21,20 @@ def seen_model(model: Model) -> ModelFacts:
     """Return what can be seen of a model; that it is damaged, or LiteRT too, is a fact and raises nothing."""
     try:
         ops = inspect_model(model).ops
+        flat = _flat(model)
+        packages, free = list(_packages(flat)), tuple(_free(flat))
     except DeviceError as error:
         return ModelFacts(name=model.name, damage=str(error))
-    flat = _flat(model)
+    except _DAMAGE as error:  # what LiteRT does not look at, such as which tensors are inputs
+        return ModelFacts(name=model.name, damage=f"model {model.name} is damaged: {error}")
     floats = ops["dtype"].isin(_FLOATS) & ~ops["type"].isin(_BORDERS) & ~ops["type"].str.startswith("CUSTOM:")
-    packages = list(_packages(flat))
     return ModelFacts(
         name=model.name,
         ops=len(ops),
         compiled=len(packages),
         min_runtime=max(map(min_runtime_version, packages), default=0),
         floats=int(floats.sum()),
-        free=tuple(_free(flat)),
+        free=free,
     )
 
 
