@@ -16,8 +16,8 @@ SEPARATORS = re.compile(r"\s*[|:]\s*")
 
 #: The layers from which on down nothing imports what draws, and those that draw.
 DRAWING = {
-    "figures", "widgets", "lab", "reports", "terminal", "inspect_terminal", "doctor_commands", "history_commands",
-    "cli", "__main__",
+    "figures", "widgets", "lab", "reports", "terminal", "inspect_terminal", "results_terminal",
+    "doctor_commands", "history_commands", "cli", "__main__",
 }  # fmt: skip
 PURE = {"tpukit.eviction", "tpukit.forecasting", "tpukit.detection", "tpukit.figures", "tpukit.simulation"} | {
     "tpukit.stats", "tpukit.series", "tpukit.inference._compiled", "tpukit.inference._native_errors",

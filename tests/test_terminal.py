@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from tpukit import schema, terminal
+from tpukit import results_terminal, schema, terminal
 from tpukit.errors import ConfigError
 from tpukit.tables import laid_out
 from tpukit.workflows import Step, compared
@@ -38,7 +38,7 @@ def wide(scenario: str = "server") -> pd.DataFrame:
 def shown(results: pd.DataFrame, width: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "_console", lambda: Console(width=width))
-        terminal.show_results(results)
+        results_terminal.show_results(results)
     return capsys.readouterr().out.splitlines()
 
 
@@ -90,7 +90,7 @@ def test_a_long_name_of_a_run_folds_and_costs_no_number(capsys: pytest.CaptureFi
     runs = pd.DataFrame({"started": pd.to_datetime(["2026-01-02 03:04", "2026-01-02 03:05"]), "name": ["n" * 70, "b"]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "_console", lambda: Console(width=80))
-        terminal.show_results(results, runs=runs)
+        results_terminal.show_results(results, runs=runs)
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines()[1:-1])) <= 80
     assert all(said.count(number) == 2 for number in ("35.1", "55.3", "0.123"))
@@ -155,7 +155,7 @@ def test_a_comparison_keeps_ratio_interval_and_verdict(width: int, capsys: pytes
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "_console", lambda: Console(width=width))
-        terminal.show_comparison(schema.frame(rows, schema.COMPARISON), fail_on=1.0, as_json=False)
+        results_terminal.show_comparison(schema.frame(rows, schema.COMPARISON), fail_on=1.0, as_json=False)
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= width
     assert said.count("1.061 [1.059, 1.063]") == 2
@@ -191,7 +191,7 @@ def test_only_notes_with_numbers_differ_in_them(note: str, said: str, capsys: py
 
 def test_an_error_of_several_cells_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [COMPARED | {"model": "kws", "threads": threads} for threads in (1, 2)]
-    assert terminal.show_comparison(schema.frame(rows, schema.COMPARISON), fail_on=0.0, as_json=True) == 1
+    assert results_terminal.show_comparison(schema.frame(rows, schema.COMPARISON), fail_on=0.0, as_json=True) == 1
     assert capsys.readouterr().err == "tpukit: slower: kws on cpu, single_stream, takes 1.061 times as long\n"
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tpukit import terminal
+from tpukit import results_terminal, terminal
 from tpukit.doctor_commands import doctor
 from tpukit.errors import ConfigError, ReportStoppedError, TpukitError
 from tpukit.history_commands import history_app
@@ -143,8 +143,8 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
             measured = measure(**what, **kept, baseline=None if baseline == "none" else baseline)
             checked = measure_by_loadgen(measured, **what) if cross_check and not measured.cut_short else None
     if find_peak:
-        raise typer.Exit(terminal.show_peaks(found, as_json=as_json))
-    raise typer.Exit(terminal.show_measured(measured, checked, as_json=as_json))
+        raise typer.Exit(results_terminal.show_peaks(found, as_json=as_json))
+    raise typer.Exit(results_terminal.show_measured(measured, checked, as_json=as_json))
 
 
 def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cross_check: bool) -> None:
@@ -163,7 +163,7 @@ def devices(as_json: AsJson = False) -> None:
     from tpukit.inference import devices as table
     from tpukit.inference import edge_tpus
 
-    terminal.show_devices(table(), edge_tpus(), as_json=as_json)
+    results_terminal.show_devices(table(), edge_tpus(), as_json=as_json)
 
 
 @app.command()
@@ -251,7 +251,7 @@ def suite(
 
     with terminal.progress("suite") as progress:
         table = run_cells(only=only, quick=quick, progress=progress)
-    raise typer.Exit(terminal.show_suite(table, as_json=as_json))
+    raise typer.Exit(results_terminal.show_suite(table, as_json=as_json))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tpukit import terminal
+from tpukit import results_terminal, terminal
 from tpukit.errors import ConfigError
 from tpukit.options import AsJson, HistoryFile
 from tpukit.terminal import NO
@@ -31,7 +31,7 @@ def history_list(
     if as_json:
         terminal.print_json(terminal.records(runs))
         return
-    terminal.show_results(runs[schema.RESULTS.names], runs=runs)
+    results_terminal.show_results(runs[schema.RESULTS.names], runs=runs)
 
 
 @history_app.command("export")
@@ -89,7 +89,7 @@ def history_compare(  # noqa: PLR0917 options, which nobody gives by position
     least = _share(fail_on) if fail_on is not None else 0.0
     margin = _MARGIN if fail_on is None else min(_MARGIN, least)
     table = History(_existing(history)).compare(base, new, margin=margin)
-    raise typer.Exit(terminal.show_comparison(table, fail_on=least, as_json=as_json))
+    raise typer.Exit(results_terminal.show_comparison(table, fail_on=least, as_json=as_json))
 
 
 def _share(text: str) -> float:

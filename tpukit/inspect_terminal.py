@@ -36,11 +36,11 @@ def show_model(info: "ModelInfo", least: "pd.DataFrame", *, as_json: bool) -> No
     typer.echo()
     if info.compiler is not None:
         shown = info.compiler.drop(columns="model").rename(columns={"status": "about"})
-        terminal.show(shown, as_json=False)
+        terminal.show_table(shown)
         typer.echo()
-    terminal.show(_least(least), as_json=False)
+    terminal.show_table(_least(least))
     typer.echo()
-    terminal.show(_ops(info.ops), as_json=False, least_wanted=_LEAST_WANTED)
+    terminal.show_table(_ops(info.ops), _LEAST_WANTED)
 
 
 def _facts(info: "ModelInfo") -> dict[str, Any]:
