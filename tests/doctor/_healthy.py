@@ -14,7 +14,7 @@ from tests.inference import _models
 from tpukit.doctor import Driver, Facts, Home, Library, Machine, ModelFacts, Python, Trial
 from tpukit.inference import InstalledPycoral, PluggedEdgeTPU
 
-RUNTIME_14 = "BuildLabel(COMPILER=6.3.0,DATE=redacted,TIME=redacted), RuntimeVersion(14)"
+RUNTIME_14 = "libedgetpu runtime 14, build 384591198 (/usr/lib/x86_64-linux-gnu/libedgetpu.so.1.0)"
 
 USB = PluggedEdgeTPU(
     kind="usb",

@@ -30,7 +30,10 @@ from tpukit.inference import Holder, InstalledPycoral
 
 IMPOSTOR = InstalledPycoral(version="1.0.0", summary="Coral Atlas tools", is_googles=False)
 GOOGLES = replace(HEALTHY, library=replace(HEALTHY.library, package="16.0"))
-OLD_RUNTIME = replace(HEALTHY, library=Library(found=True, version=Trial(said="RuntimeVersion(13)"), package="15.0"))
+RUNTIME_13 = Trial(said="libedgetpu runtime 13, build 317268237 (/opt/runtime 14/libedgetpu.so.1.0)")
+OLD_RUNTIME = replace(HEALTHY, library=Library(found=True, version=RUNTIME_13, package="15.0"))
+NO_LIBUSB = "libedgetpu needs libusb-1.0.so.0, which is missing: install it (Debian: libusb-1.0-0 has libusb-1.0.so.0)"
+OTHER = "this library is no TFLite delegate, for it lacks tflite_plugin_create_delegate: give the path of libedgetpu"
 
 
 def library(*, found: bool = True, error: str | None = None) -> Facts:
@@ -48,8 +51,8 @@ def at_home(**changes: object) -> Facts:
 #: Facts; the check that speaks, its verdict, a phrase of what it found and one of what to do.
 CASES: list[tuple[Facts, str, str, str, str]] = [
     (library(found=False), "libedgetpu", TROUBLE, "not installed", "apt install libedgetpu1-std"),
-    (library(error="libusb-1.0.so.0: cannot open"), "libedgetpu", TROUBLE, "libusb-1.0.so.0", "libusb-1.0-0"),
-    (library(error="undefined symbol: tflite"), "libedgetpu", TROUBLE, "undefined", "for this machine"),
+    (library(error=NO_LIBUSB), "libedgetpu", TROUBLE, "needs libusb-1.0.so.0", "install it (Debian: libusb-1.0-0"),
+    (library(error=OTHER), "libedgetpu", TROUBLE, "no TFLite delegate", "for this machine"),
     (library(error="it ended its process by signal 11"), "libedgetpu", TROUBLE, "signal 11", "for this machine"),
     (OLD_RUNTIME, "libedgetpu", WARNING, "refuses models compiled for runtime 14", "which is of runtime 14"),
     (GOOGLES, "libedgetpu and runtime", WARNING, "may not fit ai-edge-litert 2.3.0", "segmentation fault"),

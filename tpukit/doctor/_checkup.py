@@ -1,6 +1,7 @@
 """Look at this machine, and judge it."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -25,9 +26,9 @@ def checkup(
     """Return the CHECKS table of this machine and of some models.
 
     `root` is where the system's files stand, `home` the folder of tpukit's state (default: `paths.home()`), `tries`
-    what loads a library; what is installed is this Python's. LiteRT runs a bundled model once in a process of its own:
-    all in all it takes two or three seconds. Raises UnknownNameError or ModelLoadError for a model that does not exist;
-    a damaged one is a row of the table.
+    what uses a library for once, by default in a process of its own: LiteRT runs a bundled model, libedgetpu tells its
+    version, both at a time, which takes two seconds. What is installed is this Python's. Raises UnknownNameError or
+    ModelLoadError for a model that does not exist; a damaged one is a row of the table.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as empty:
@@ -43,10 +44,12 @@ def gather(
 ) -> Facts:
     """Return what is seen of this machine and of some models; arguments and errors as of `checkup`."""
     read = read_models(models)
+    with ThreadPoolExecutor() as side_by_side:
+        litert, library = side_by_side.map(tries, ("litert", "libedgetpu"))
     return Facts(
-        python=seen_python(tries),
+        python=seen_python(litert),
         edge_tpus=plugged(root),
-        library=seen_library(root, tries),
+        library=seen_library(root, library),
         driver=seen_driver(root),
         machine=seen_machine(root),
         home=seen_home(paths.home() if home is None else home),

@@ -7,13 +7,10 @@ import re
 
 from tpukit.doctor._facts import Facts
 from tpukit.doctor._finding import Finding, not_applicable, ok, trouble, warning
-from tpukit.inference import PluggedEdgeTPU
+from tpukit.inference import USB_WITH_FIRMWARE, PluggedEdgeTPU
 
 #: Why most of these checks do not apply.
 NONE_PLUGGED_IN = "no Edge TPU on USB or PCIe"
-
-#: The USB id of a device that has its firmware.
-USB_WITH_FIRMWARE = "18d1:9302"
 
 #: The runtime version of the newest release, libedgetpu 16.0 (google-coral/libedgetpu, api/runtime_version.h).
 NEWEST_RUNTIME = 14
@@ -38,7 +35,6 @@ _RULES = {
     ),
     "pci": ("/etc/udev/rules.d/65-apex.rules", 'SUBSYSTEM=="apex",MODE="0660",GROUP="apex"'),
 }
-_USB_3_BITS_PER_S = 5e9
 _GASKET = "https://github.com/google/gasket-driver"
 # google/gasket-driver#12 and #51: class_create lost an argument; #43: the git repository needs patches from there on
 _PACKAGE_FAILS, _REPOSITORY_FAILS = (6, 4), (6, 12)
@@ -66,9 +62,10 @@ def library(facts: Facts) -> Finding:
             return not_applicable(_NOT_INSTALLED)
         return trouble("libedgetpu is not installed, without which no Edge TPU can be used", _INSTALL)
     if found.version.error:
-        libusb = "sudo apt install libusb-1.0-0" if found.version.error.startswith("libusb") else ""
+        said, told, how = found.version.error.partition(": install ")
         return trouble(
-            f"libedgetpu cannot be loaded: {found.version.error}", libusb or f"install one for this machine: {_INSTALL}"
+            f"libedgetpu cannot be loaded: {said}",
+            f"install {how}" if told else f"install one for this machine: {_INSTALL}",
         )
     runtime = runtime_version(facts)
     if runtime is not None and runtime < NEWEST_RUNTIME:
@@ -80,14 +77,13 @@ def library(facts: Facts) -> Finding:
 
 
 def _called(facts: Facts) -> str:
-    runtime = runtime_version(facts)
-    package = f"package {facts.library.package}" if facts.library.package else "from no package of dpkg"
-    return f"libedgetpu {package}, of {'unknown runtime' if runtime is None else f'runtime {runtime}'}"
+    package = f"package {facts.library.package}" if facts.library.package else "of no package of dpkg"
+    return f"{facts.library.version.said or 'libedgetpu'}, {package}"
 
 
 def runtime_version(facts: Facts) -> int | None:
     """Return the runtime version that libedgetpu says it is of; None where it is not known."""
-    match = re.search(r"RuntimeVersion\((\d+)\)", facts.library.version.said or "")
+    match = re.match(r"libedgetpu runtime (\d+)", facts.library.version.said or "")
     return int(match[1]) if match else None
 
 
@@ -179,7 +175,7 @@ def usb_speed(tpu: PluggedEdgeTPU) -> Finding:
     if tpu.link_bits_per_s is None:
         return not_applicable("the kernel does not say how fast its port is")
     found = f"{tpu.link_bits_per_s / 1e6:.0f} Mbit/s"
-    if tpu.link_bits_per_s >= _USB_3_BITS_PER_S:
+    if tpu.hardware == "edgetpu usb3":
         return ok(found)
     return warning(
         f"{found}: a port, cable or hub of USB 2",

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -24,14 +23,14 @@ def installed(path: list[str] | None = None) -> dict[str, str]:
     return {name: each.version for name, each in found.items() if each is not None}
 
 
-def seen_python(tries: Callable[[str], Trial], path: list[str] | None = None) -> Python:
-    """Return this interpreter, and what is installed for it on a path of folders, by default sys.path."""
+def seen_python(litert: Trial, path: list[str] | None = None) -> Python:
+    """Return this interpreter, what came of LiteRT in it, and what is installed on a path, by default sys.path."""
     return Python(
         version=(sys.version_info.major, sys.version_info.minor),
         versions=installed(path),
         pycoral=installed_pycoral(path),
         jax_platforms=os.environ.get("JAX_PLATFORMS", ""),
-        litert=tries("litert"),
+        litert=litert,
     )
 
 

@@ -3,11 +3,8 @@
 Run as a file, since as a module of its package it would first import all of that, and pandas with it.
 """
 
-import ctypes
-import platform
 import sys
 
-_LIBRARIES = {"Darwin": "libedgetpu.1.dylib", "Windows": "edgetpu.dll"}
 _MODEL = "digits_cnn_int8"
 
 
@@ -23,20 +20,17 @@ def litert() -> str:
 
 
 def libedgetpu() -> str:
-    """Return what libedgetpu's version function says, "" where it has none; another library raises AttributeError."""
-    library = ctypes.CDLL(_LIBRARIES.get(platform.system(), "libedgetpu.so.1"))
-    library.tflite_plugin_create_delegate  # noqa: B018 what a runtime loads it for
-    if not hasattr(library, "edgetpu_version"):
-        return ""
-    library.edgetpu_version.restype = ctypes.c_char_p
-    return str(library.edgetpu_version().decode(errors="replace"))
+    """Return the version and file of the libedgetpu that the system's linker finds."""
+    from tpukit.inference import open_library
+
+    return open_library(None).version()
 
 
 def main(what: str) -> int:
     """Print what came of it; 1 with the reason on standard error where it failed."""
     try:
         print({"litert": litert, "libedgetpu": libedgetpu}[what]())  # noqa: T201 what the parent reads
-    except (AttributeError, OSError, RuntimeError) as error:  # a DeviceError is a RuntimeError
+    except (OSError, RuntimeError) as error:  # a DeviceError is a RuntimeError
         print(error, file=sys.stderr)  # noqa: T201 the same
         return 1
     return 0

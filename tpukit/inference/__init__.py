@@ -14,6 +14,7 @@
 | `under_test(model, …)`, `drive(…)`, `drive_logged(…)` | the same under MLPerf's LoadGen: its numbers and verdict |
 | `EdgeTPU(place=…, performance=…)` | the device `edgetpu`, as `get_device("edgetpu:usb:0,performance=low")` gives it |
 | `edge_tpus()`, `plugged()` | the Edge TPUs that are plugged in, as a table and as values |
+| `open_library(path)` | libedgetpu, opened: its version, and the devices that it lists |
 | `tflite_obstacle(versions)`, `pycoral_obstacle(installed_pycoral())` | why those packages must not be imported here |
 | `accelerators()`, `stated_peaks(kind)` | the peaks that makers state of their accelerators |
 | `jax_model(function, *arguments)` | a function of JAX as a model, for the devices jax, jax:cpu, jax:gpu, jax:tpu |
@@ -25,7 +26,8 @@ from tpukit.inference._benchmark import BenchmarkResult, benchmark, check_name
 from tpukit.inference._compiler import with_compiler_log
 from tpukit.inference._devices import DEVICES, devices, get_device
 from tpukit.inference._edgetpu import EdgeTPU
-from tpukit.inference._edgetpu_plugged import Holder, PluggedEdgeTPU, edge_tpus, plugged
+from tpukit.inference._edgetpu_library import EdgeTPULibrary, open_library
+from tpukit.inference._edgetpu_plugged import USB_WITH_FIRMWARE, Holder, PluggedEdgeTPU, edge_tpus, plugged
 from tpukit.inference._hardware import accelerators, stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
 from tpukit.inference._jax import JAX_REFERENCE
@@ -67,6 +69,7 @@ __all__ = [
     "JAX_REFERENCE",
     "PROFILES",
     "SCENARIOS",
+    "USB_WITH_FIRMWARE",
     "VALID",
     "Addressed",
     "Arrays",
@@ -75,6 +78,7 @@ __all__ = [
     "Complete",
     "Device",
     "EdgeTPU",
+    "EdgeTPULibrary",
     "EdgeTPUMapping",
     "Facts",
     "HasFacts",
@@ -117,6 +121,7 @@ __all__ = [
     "least_times",
     "limit",
     "loadgen_version",
+    "open_library",
     "plugged",
     "pycoral_obstacle",
     "rate_text",
