@@ -26,6 +26,15 @@ CORAL_MS = {
     "VGG19": "1060 308 5538 357", "EfficientNet-EdgeTpu-S": "5431 5.1 705 5.5",
     "EfficientNet-EdgeTpu-M": "8469 8.7 1081 10.6",
 }  # fmt: skip
+#: ... Coral's two lists of models ...
+LISTED_MS = {
+    "object-detection": {
+        "SSD MobileNet v1 COCO": "6.5", "SSD/FPN MobileNet v1 COCO": "229.4", "SSD MobileNet v2 COCO": "7.3",
+        "SSD MobileNet v2 COCO, TensorFlow 2": "7.6", "SSD MobileNet v2 face": "5.2", "SSDLite MobileDet": "9.1",
+        "EfficientDet-Lite0": "37.4", "EfficientDet-Lite1": "56.3",
+    },
+    "all": {"EfficientNet-EdgeTpu-L": "21.3", "Inception v3": "42.8", "MobileNet v1 0.25": "0.9"},
+}  # fmt: skip
 #: ... and pycoral's files by their lines.
 PYCORAL_MODELS = (
     "Inception v1", "Inception v4", "SSD MobileNet v1 COCO", "SSD MobileNet v2 face", "MobileNet v1", "MobileNet v2",
@@ -56,6 +65,7 @@ def test_sources_are_those_of_the_readme() -> None:
     revision = "08ad3209497518e8a7d5df863ce51d5b47af7d82"
     assert sources == {
         ("Coral", "https://coral.ai/docs/edgetpu/benchmarks/"),
+        ("Coral", "https://coral.ai/models/"),
         ("pycoral", f"https://github.com/google-coral/pycoral/blob/{revision}/benchmarks/reference/"),
     }
     assert len({row["source"] for row in ROWS if row["publisher"] == "pycoral"}) == 5
@@ -65,13 +75,22 @@ def test_corals_figures_are_those_of_its_page() -> None:
     found = {
         (row["architecture"], row["hardware"], row["host"]): Decimal(row["latency_s"]) * 1000
         for row in ROWS
-        if row["publisher"] == "Coral"
+        if row["source"].endswith("/benchmarks/")
     }
     assert found == {
         (name, *where): Decimal(value)
         for name, values in CORAL_MS.items()
         for where, value in zip(CORAL_COLUMNS, values.split(), strict=True)
     }
+
+
+def test_the_lists_figures_are_those_of_the_lists() -> None:
+    found = {
+        (row["source"].rpartition("/models/")[2], row["architecture"]): Decimal(row["latency_s"]) * 1000
+        for row in ROWS
+        if "/models/" in row["source"]
+    }
+    assert found == {(page, name): Decimal(ms) for page, models in LISTED_MS.items() for name, ms in models.items()}
 
 
 def test_pycorals_figures_are_those_of_its_five_files() -> None:

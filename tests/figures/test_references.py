@@ -96,6 +96,14 @@ def test_without_hardware_of_the_kind_nothing_is_compared_and_all_is_drawn(devic
     assert list(traces(fig)) == ["measured here", "Coral (C++, model alone)"]
 
 
+def test_a_latency_of_which_nobody_says_how_it_was_measured_says_so() -> None:
+    bare = row(host=None, link=None, harness=None)
+    fig = figures.plot_references(results(result(NET, device="edgetpu", p50_s=3e-3)), published(bare))
+    assert traces(fig)["Coral"] == {"Edge TPU": 2.0}
+    assert title(fig).endswith("1.5 times as long as the 2 ms that Coral published (Edge TPU)")
+    assert "Coral: how is not stated." in note(fig)
+
+
 def test_an_invalid_run_is_drawn_as_such_and_supports_no_finding() -> None:
     good = result(NET, run=1, device="edgetpu:usb", p50_s=3e-3)
     bad = result(NET, run=2, device="edgetpu:pci", p50_s=1e-3, verdict="INVALID")

@@ -65,6 +65,7 @@ def test_other_references_can_be_given() -> None:
             "ssd_mobilenet_v1_coco_quant_postprocess",
             "pycoral published 10.02 ms (Edge TPU, USB 3.0, Intel Xeon E5-1650 v3); Python, invoke alone, mean of 200",
         ),
+        ("ssd_mobilenet_v2_coco_quant_postprocess", "Coral published 7.3 ms (Edge TPU); how is not stated"),
     ],
 )
 def test_a_line_quotes_the_first_latency_on_each_hardware_as_it_was_published(model: str, line: str) -> None:

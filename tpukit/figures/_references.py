@@ -123,12 +123,13 @@ def _theirs(rows: pd.DataFrame, publishers: list[str]) -> list[go.Scatter]:
 
 def _published(rows: pd.DataFrame, symbol: str, colour: str) -> go.Scatter:
     first = rows.iloc[0]
+    harness = f" ({escaped(first['harness'])})" if pd.notna(first["harness"]) else ""
     return go.Scatter(
         hovertemplate="%{y}<br>%{x:.4~g} ms<br>%{text}<extra></extra>",
         legendgroup=str(first["publisher"]),
         marker={"color": colour, "line": {"color": colour, "width": 2}, "size": 9, "symbol": symbol},
         mode="markers",
-        name=f"{escaped(first['publisher'])} ({escaped(first['harness'])})",
+        name=f"{escaped(first['publisher'])}{harness}",
         text=[_joined(row, "statistic", "source", "note", by="<br>") for row in rows.to_dict("records")],
         x=list(rows["latency_s"] * 1e3),
         y=list(rows["place"]),
@@ -188,7 +189,9 @@ def _like(row: Mapping[Any, Any], known: pd.DataFrame) -> dict[Any, Any]:
 
 def _published_by(known: pd.DataFrame) -> str:
     kinds = known.drop_duplicates(["publisher", "harness", "statistic"]).to_dict("records")
-    said = [f"{escaped(row['publisher'])}: {_joined(row, 'harness', 'statistic')}" for row in kinds]
+    said = [
+        f"{escaped(row['publisher'])}: {_joined(row, 'harness', 'statistic') or 'how is not stated'}" for row in kinds
+    ]
     return f"Published, matched by the file's name: {'; '.join(said)}."
 
 

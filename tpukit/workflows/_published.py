@@ -21,7 +21,7 @@ def published(
 
     >>> results = schema.frame([{"model": "mobilenet_v2_1.0_224_quant_edgetpu"}, {"model": "mine"}], schema.RESULTS)
     >>> len(published(results)), len(published(results, of={"mine": "SSD MobileNet v2 face"}))
-    (9, 14)
+    (9, 15)
     """
     models = list(schema.check(results, schema.RESULTS)["model"].dropna().unique())
     known, meant = reference_latencies() if references is None else references, of or {}
@@ -46,7 +46,7 @@ def quoted(published: pd.DataFrame) -> list[str]:
 def _line(model: str, rows: pd.DataFrame) -> str:
     first = rows[rows["publisher"] == rows["publisher"].iloc[0]].drop_duplicates("hardware")
     values = [f"{_ms(row['latency_s'])} ({_joined(row, 'hardware', 'link', 'host')})" for _, row in first.iterrows()]
-    said = _joined(first.iloc[0], "harness", "statistic")
+    said = _joined(first.iloc[0], "harness", "statistic") or "how is not stated"
     return f"{model}: {first['publisher'].iloc[0]} published {' and '.join(values)}; {said}"
 
 
