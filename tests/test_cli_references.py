@@ -48,6 +48,32 @@ def test_bench_gives_programs_every_row_and_other_models_none(
     assert json.loads(capsys.readouterr().out)["references"] == []
 
 
+def test_a_model_whose_name_says_nothing_is_given_its_architecture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "digits_cnn_int8", *QUICK, "--reference-of", "mobilenet V2"]) == 0
+    assert LINE.replace(NAME, "digits_cnn_int8") in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["digits_cnn_int8", "--reference-of", "VGG17"], "unknown reference model 'VGG17': did you mean VGG1"),
+        (
+            ["digits_cnn_int8", "digits_mlp_int8", "--reference-of", "VGG16"],
+            "is of one model, and 2 are to be measured",
+        ),
+        (["digits_cnn_int8", "--find-peak", "--reference-of", "VGG16"], "leave one of them out"),
+    ],
+)
+def test_a_reference_that_cannot_be_is_refused_before_anything_is_measured(
+    given: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tpukit.workflows.measure", None)
+    monkeypatch.setattr("tpukit.workflows.measure_peak", None)
+    assert run(["bench", *given, *QUICK]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
 def cell() -> Any:
     notebook = nbformat.read(paths.bundled("notebooks/reports/benchmark.ipynb"), as_version=4)
     (found,) = [each for each in notebook.cells if each.get("id") == "references"]

@@ -33,6 +33,7 @@ from tpukit.options import (
     PerQuery,
     Profile,
     Rates,
+    ReferenceOf,
     Repeats,
     Scenarios,
     Seed,
@@ -101,18 +102,22 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
     find_peak: FindPeak = False,
     tolerance: Tolerance = None,
     cross_check: CrossCheck = False,
+    reference_of: ReferenceOf = None,
     history: HistoryFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on devices under scenarios, and store the runs."""
     from tpukit.history import History
     from tpukit.inference import loadgen_version
-    from tpukit.workflows import Load, measure, measure_by_loadgen, measure_peak
-    from tpukit.workloads import bundled_models, read_data
+    from tpukit.workflows import Load, measure, measure_by_loadgen, measure_peak, published
+    from tpukit.workloads import bundled_models, read_data, reference_latencies, references_of
 
     if cross_check:
         loadgen_version()  # what is missing is said before anything is measured
     names = models or list(bundled_models())
+    if reference_of is not None:
+        _check_reference(names, find_peak=find_peak)
+        references_of("", reference_latencies(), of=reference_of)  # an unknown one is said before anything is measured
     load = Load(
         scenarios=scenario or ["server" if find_peak else "single_stream"],
         threads=threads or [1],
@@ -144,7 +149,9 @@ def bench(  # noqa: PLR0913, PLR0917 options, which nobody gives by position
             checked = measure_by_loadgen(measured, **what) if cross_check and not measured.cut_short else None
     if find_peak:
         raise typer.Exit(results_terminal.show_peaks(found, as_json=as_json))
-    raise typer.Exit(results_terminal.show_measured(measured, checked, as_json=as_json))
+    of = None if reference_of is None else dict.fromkeys(measured.results["model"], reference_of)
+    quoted = published(measured.results, of=of)
+    raise typer.Exit(results_terminal.show_measured(measured, quoted, checked, as_json=as_json))
 
 
 def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cross_check: bool) -> None:
@@ -155,6 +162,14 @@ def _check_peak(*, find_peak: bool, tolerance: float | None, baseline: str, cros
         raise ConfigError("--cross-check does not go with --find-peak, whose rates are its own: leave one of them out")
     if tolerance is not None and not find_peak:
         raise ConfigError("--tolerance does not go without --find-peak: add that, or leave it out")
+
+
+def _check_reference(models: Sequence[str], *, find_peak: bool) -> None:
+    """Raise ConfigError where --reference-of has nothing to be quoted beside, or is not of every model."""
+    if find_peak:
+        raise ConfigError("--reference-of does not go with --find-peak, which quotes nothing: leave one of them out")
+    if len(models) > 1:
+        raise ConfigError(f"--reference-of is of one model, and {len(models)} are to be measured: give that one alone")
 
 
 @app.command()

@@ -41,6 +41,10 @@ CrossCheck = Annotated[
 HistoryFile = Annotated[
     Path | None, typer.Option("--history", help="History file. Default: history.db under TPUKIT_HOME.")
 ]
+ReferenceOf = Annotated[
+    str | None,
+    typer.Option(help="Published model to quote beside yours, where its file's name tells none: MobileNet v2."),
+]
 FindPeak = Annotated[bool, typer.Option("--find-peak", help="Search the highest rate of server that keeps its bound.")]
 Tolerance = Annotated[
     float | None, typer.Option(help="With --find-peak: how close to come, as a share. Default: 0.05.")

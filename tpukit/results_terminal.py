@@ -24,15 +24,16 @@ _COMPARED_ONCE = ("device", "scenario", "threads")
 _PLUGGED = {"link_bits_per_s": "Gbit/s", "temperature_c": "°C", "held_by": "held by", "usb_id": "USB id"}
 
 
-def show_measured(measured: "Measured", checked: "pd.DataFrame | None" = None, *, as_json: bool) -> int:
+def show_measured(
+    measured: "Measured", references: "pd.DataFrame", checked: "pd.DataFrame | None" = None, *, as_json: bool
+) -> int:
     """Show a sweep's results beside their baselines, what is wrong with them, and return the exit code.
 
-    `checked` is the CROSS_CHECK table of the same sweep.
+    `references` is the PUBLISHED table of its models, `checked` the CROSS_CHECK table of the same sweep.
     """
-    from tpukit.workflows import frontier, published, quoted
+    from tpukit.workflows import frontier, quoted
 
     results, settings = measured.results, frontier(measured.results)
-    references = published(results)
     if as_json:
         crossed = {} if checked is None else {"cross_check": records(checked)}
         print_json(_measured(measured) | {"frontier": records(settings), "references": records(references)} | crossed)
