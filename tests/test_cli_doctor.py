@@ -106,6 +106,11 @@ def test_what_does_not_apply_is_summed_up_with_its_reason() -> None:
     assert reasons[0].count(",") == 7  # all that is judged of an Edge TPU, that there is one, and its driver
 
 
+def test_what_does_not_apply_to_one_edge_tpu_names_it() -> None:
+    (line,) = [line for line in page(examine(HEALTHY), 10_000) if line.startswith("Not applicable: ")]
+    assert "USB speed of apex_0, firmware of apex_0 (it is on PCIe)" in line
+
+
 def test_text_of_others_does_not_steer_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ from tpukit.inference import Holder, InstalledPycoral
 IMPOSTOR = InstalledPycoral(version="1.0.0", summary="Coral Atlas tools", is_googles=False)
 GOOGLES = replace(HEALTHY, library=replace(HEALTHY.library, package="16.0"))
 RUNTIME_13 = Trial(said="libedgetpu runtime 13, build 317268237 (/opt/runtime 14/libedgetpu.so.1.0)")
+UNTOLD = Trial(said="libedgetpu of unknown version (/opt/runtime 14/libedgetpu.so.1.0)")
 OLD_RUNTIME = replace(HEALTHY, library=Library(found=True, version=RUNTIME_13, package="15.0"))
 NO_LIBUSB = "libedgetpu needs libusb-1.0.so.0, which is missing: install it (Debian: libusb-1.0-0 has libusb-1.0.so.0)"
 OTHER = "this library is no TFLite delegate, for it lacks tflite_plugin_create_delegate: give the path of libedgetpu"
@@ -144,7 +145,13 @@ def test_a_healthy_machine_is_all_ok() -> None:
         (replace(library(found=False), edge_tpus=()), "libedgetpu", "libedgetpu is not installed"),
         (replace(HEALTHY, edge_tpus=()), "plugged in", "no Edge TPU on USB or PCIe"),
         (with_model(compiled=0), "runtime", "not compiled"),
+        (
+            replace(GOOGLES, python=replace(healthy.PYTHON, versions={})),
+            "libedgetpu and runtime",
+            "nothing is installed",
+        ),
         (library(), "runtime", "libedgetpu's is not known"),
+        (replace(HEALTHY, library=Library(found=True, version=UNTOLD)), "runtime", "libedgetpu's is not known"),
         (replace(with_python(litert=Trial(error="?")), models=(ModelFacts(name="m", damage="?"),)), "file", "LiteRT"),
     ],
 )
@@ -152,6 +159,38 @@ def test_what_is_not_there_is_said_and_is_no_trouble(facts: Facts, check: str, f
     row = examine(facts).set_index("check").loc[check]
     assert row["verdict"] == NOT_APPLICABLE
     assert found in row["found"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "found"),
+    [
+        (with_machine(load_1m=2.0), "load", "2.00 on 4 processors"),
+        (with_machine(stolen=0.005), "stolen time", "0.50%"),
+        (with_machine(memory_available_bytes=2**30), "memory", "1.0 of 8.0 GiB"),
+        (with_machine(allowed=2), "processors", "may use 2 of 4 processors"),
+        (with_machine(allowed=2, quota=2.0), "processors", "may use 2 of 4 processors"),
+        (with_machine(throttled=0.005), "processors", "all 4 processors"),
+        (replace(having(jax_cuda12_plugin="0.7.2"), machine=with_machine(nvidia=True).machine), "JAX", "NVIDIA cards"),
+        (having(jax_cuda12_plugin="0.7.2"), "JAX", "NVIDIA cards, of which none is here"),
+        (replace(having(libtpu="0.0.17"), machine=with_machine(cloud_tpus=4).machine), "JAX", "4 TPU chips"),
+        (having(libtpu="0.0.17"), "JAX", "TPU chips, of which none is here"),
+        (with_python(jax_platforms="cpu"), "JAX", "JAX_PLATFORMS=cpu restricts it"),
+        (with_tpu(PCI, temperature_c=79.0), "temperature", "slowed down from 84.8 °C"),
+    ],
+)
+def test_what_is_within_bounds_is_ok(facts: Facts, check: str, found: str) -> None:
+    row = examine(facts).set_index("check").loc[check]
+    assert row["verdict"] == OK
+    assert found in row["found"]
+
+
+def test_a_python_that_has_wheels_is_not_blamed() -> None:
+    facts = with_python(version=(3, 9), versions={}, pycoral=None)
+    assert examine(facts).set_index("check").found[["tflite-runtime", "pycoral"]].tolist() == ["not installed"] * 2
+
+
+def test_an_update_is_no_remedy_for_a_model_that_asks_for_more_than_the_newest() -> None:
+    assert examine(with_model(min_runtime=15)).set_index("check").remedy["runtime"].startswith("compile it again")
 
 
 def test_a_usb_device_before_its_first_use_is_normal() -> None:

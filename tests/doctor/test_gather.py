@@ -177,6 +177,9 @@ def test_what_others_may_use_is_named_unless_they_cannot_get_there(home: Path) -
     assert seen_home(home).open_to_others == (str(history),)
     home.chmod(0o777)
     assert seen_home(home).open_to_others == (str(home), str(history))
-    history.chmod(0o600)
     home.chmod(0o755)
+    history.chmod(0o640)
+    assert seen_home(home).open_to_others == (str(history),)
+    history.chmod(0o600)
+    (home / "link").symlink_to(history)  # its own mode is 777, and counts for nothing
     assert seen_home(home).open_to_others == ()

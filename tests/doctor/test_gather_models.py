@@ -19,6 +19,12 @@ def model(content: bytes, name: str = "m") -> Model:
     return Model(name=name, content=content, sha256="0" * 64)
 
 
+def packed(flat: tflite.ModelT) -> Model:
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(flat.Pack(builder), file_identifier=b"TFL3")
+    return model(bytes(builder.Output()))
+
+
 def test_a_compiled_model_says_which_runtime_it_needs() -> None:
     assert seen_model(model(healthy.compiled(14))) == ModelFacts(name="m", ops=1, compiled=1, min_runtime=14)
 
@@ -26,6 +32,13 @@ def test_a_compiled_model_says_which_runtime_it_needs() -> None:
 def test_a_partly_compiled_model_is_counted_apart() -> None:
     seen = seen_model(model(healthy.compiled(13, beside=4)))
     assert (seen.ops, seen.compiled, seen.min_runtime, seen.floats) == (5, 1, 13, 4)
+
+
+def test_the_newest_runtime_that_any_operator_asks_for_counts() -> None:
+    flat = tflite.ModelT.InitFromPackedBuf(healthy.compiled(13, beside=2), 0)
+    other = tflite.ModelT.InitFromPackedBuf(healthy.compiled(14, beside=2), 0).subgraphs[0].operators[0]
+    flat.subgraphs[0].operators.append(other)
+    assert (seen_model(packed(flat)).compiled, seen_model(packed(flat)).min_runtime) == (2, 14)
 
 
 def test_a_custom_operator_of_somebody_else_is_not_the_edge_tpus() -> None:
@@ -75,10 +88,8 @@ def test_an_input_that_is_no_tensor_is_damage_that_litert_lets_pass() -> None:
     whole = _models.negated((1, 8))
     flat = tflite.ModelT.InitFromPackedBuf(whole, 0)
     flat.subgraphs[0].inputs = [99]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(flat.Pack(builder), file_identifier=b"TFL3")
     assert seen_model(model(whole)).damage is None
-    assert "model m is damaged" in (seen_model(model(bytes(builder.Output()))).damage or "")
+    assert "model m is damaged" in (seen_model(packed(flat)).damage or "")
 
 
 def test_a_package_of_another_kind_tells_no_runtime() -> None:

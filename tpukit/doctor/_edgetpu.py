@@ -102,10 +102,12 @@ def pair(facts: Facts) -> Finding:
             "pip install 'tflite-runtime>=2.5', or pip uninstall tflite-runtime: LiteRT takes its place",
         )
     loaders = " and ".join(f"{name} {versions[name]}" for name in _LOADERS if name in versions)
+    if not loaders:
+        return not_applicable("nothing is installed that loads libedgetpu")
     if package is None:
         return not_applicable("what libedgetpu was built with is not known")
     if built := re.search(r"tf(\d+\.\d+)", package, re.IGNORECASE):
-        return ok(f"libedgetpu built with TensorFlow {built[1]}, {loaders}")
+        return ok(f"libedgetpu was built with TensorFlow {built[1]}: no misfit with {loaders} is known")
     return warning(
         f"libedgetpu {package} was built with TensorFlow 2.5 or older, and may not fit {loaders}", _NEWER_BUILD
     )
