@@ -96,6 +96,13 @@ def test_without_hardware_of_the_kind_nothing_is_compared_and_all_is_drawn(devic
     assert list(traces(fig)) == ["measured here", "Coral (C++, model alone)"]
 
 
+def test_the_finding_is_of_the_fastest_setting_and_a_device_without_batches_counts() -> None:
+    runs = [result(NET, run=1, threads=1, p50_s=6e-3, batch=None), result(NET, run=2, threads=2, p50_s=3e-3)]
+    fig = figures.plot_references(results(*runs), published(row(hardware="CPU", link=None)))
+    assert sorted(traces(fig)["measured here"].values()) == pytest.approx([3.0, 6.0])
+    assert "takes 3 ms at p50, 1.5 times as long" in title(fig)
+
+
 def test_a_latency_of_which_nobody_says_how_it_was_measured_says_so() -> None:
     bare = row(host=None, link=None, harness=None)
     fig = figures.plot_references(results(result(NET, device="edgetpu", p50_s=3e-3)), published(bare))

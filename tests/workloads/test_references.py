@@ -100,6 +100,7 @@ def test_a_file_is_known_by_the_names_that_coral_and_tensorflow_give(model: str,
         "mobilenet_v2_1.0_224",  # TensorFlow's float model
         "mobilenet_v2_1.0_224_edgetpu",
         "mobilenet_v2_quant",
+        "mobilenet_v2_1.0_224_quant@mine",
         "mobilenet_v2_1.0_224_inat_bird_quant",
         "mobilenet_v3_1.0_224_quant",
         "my_mobilenet_v2_1.0_224_quant",
