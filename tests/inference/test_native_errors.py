@@ -1,10 +1,15 @@
 """What native code says, in plain words; the texts are those that were seen, or that the sources hold."""
 
 import re
+from collections.abc import Callable
 
+import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
+from tests.inference import _models
 from tpukit.inference import Holder, PluggedEdgeTPU
+from tpukit.inference._interpreter import one_line, stderr_collected
 from tpukit.inference._native_errors import in_plain_words, not_created, not_opened, one_reason, refused_by_edge_tpu
 
 UNRESOLVED = (
@@ -115,3 +120,33 @@ def test_a_delegate_that_gave_no_reason_is_explained_by_what_is_plugged_in(
 ) -> None:
     assert re.search(words, not_created(REASONLESS, found))
     assert not_created(REASONLESS, found) == not_opened(found)
+
+
+def _interpreter(content: bytes) -> Interpreter:
+    return Interpreter(model_content=content)
+
+
+def _given(array: np.ndarray) -> None:
+    interpreter = _interpreter(_models.dense(n=8, m=4))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], array)
+
+
+@pytest.mark.parametrize(
+    ("fail", "words"),
+    [
+        (lambda: Interpreter(model_path="/nowhere/x.tflite"), r"^/nowhere/x\.tflite cannot be opened"),
+        (lambda: _interpreter(b"hello world this is not a model"), r"no whole \.tflite file"),
+        (lambda: _interpreter(_models.dense()[:100]), r"no whole \.tflite file"),
+        (lambda: _interpreter(_models.compiled()).allocate_tensors(), "LiteRT alone cannot run that"),
+        (lambda: _interpreter(_models.dense()).invoke(), "load the model again"),
+        (lambda: _given(np.zeros((1, 8))), "input 0 takes float32, and was given float64"),
+        (lambda: _given(np.zeros((1, 9), np.float32)), "axis 1 of input 0 has 8 elements, and was given 9"),
+    ],
+    ids=["no file", "no model", "truncated", "no delegate", "not allocated", "type", "shape"],
+)
+def test_what_this_litert_says_is_known(fail: Callable[[], object], words: str) -> None:
+    """Its words as they are today: a table of texts would not tell that a release changed them."""
+    with stderr_collected(), pytest.raises((RuntimeError, ValueError)) as caught:
+        fail()
+    assert re.search(words, in_plain_words(one_line(caught.value)) or f"not known: {caught.value}")
