@@ -82,14 +82,20 @@ def model_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def libedgetpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stand-in for libedgetpu, built by the name of the real one; what it does, the environment tells it."""
+def c_compiler() -> str:
+    """A compiler for what stands in for libedgetpu."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if sys.platform != "linux" or compiler is None:
         pytest.skip("the stand-in for libedgetpu needs Linux and a C compiler")
+    return compiler
+
+
+@pytest.fixture(scope="session")
+def libedgetpu(tmp_path_factory: pytest.TempPathFactory, c_compiler: str) -> Path:
+    """A stand-in for libedgetpu, built by the name of the real one; what it does, the environment tells it."""
     library = tmp_path_factory.mktemp("edgetpu") / "libedgetpu.so.1"
     # without a soname: with one, the linker would find it by that for the rest of this process, wherever it lies
-    command = [compiler, "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-o", str(library)]
+    command = [c_compiler, "-Wall", "-Wextra", "-Werror", "-O2", "-shared", "-fPIC", "-o", str(library)]
     subprocess.run([*command, str(Path(__file__).parent / "inference" / "fake_edgetpu.c")], check=True, timeout=60)
     return library
 

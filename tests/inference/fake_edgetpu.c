@@ -6,7 +6,7 @@
  *
  *   FAKE_EDGETPU_LATENCY_US   busy time of one inference (default 0)
  *   FAKE_EDGETPU_DEVICES      what is plugged in, as kind=path, several apart by ; (default usb=/sys/bus/usb/devices/2-1)
- *   FAKE_EDGETPU_NODE         a file that it opens for writing and locks while a delegate lives
+ *   FAKE_EDGETPU_NODE         a file that it opens for writing and locks while one of its delegates lives
  *   FAKE_EDGETPU_CREATE       says this, and creates nothing
  *   FAKE_EDGETPU_PREPARE      says this, and refuses the model when it is handed over
  *   FAKE_EDGETPU_KERNEL       says this, and refuses the model when its tensors are allocated
@@ -89,7 +89,7 @@ typedef struct { int type; const char *path; } Device;
 
 typedef struct {
     long latency_us, gone_after, inferences;
-    int node, claim;
+    int holds_node, claim;
     const char *prepare, *kernel;
 } Settings;
 
@@ -241,12 +241,25 @@ EXPORT const char *edgetpu_version(void) {
 
 /* ---- the plug-in ---- */
 
-static int opened(const char *node) {
-    if (!node) return -1;
-    int descriptor = open(node, O_RDWR | O_CLOEXEC);
-    if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
-    if (descriptor >= 0) close(descriptor);
-    return -2;
+/* A process opens its device once, and its delegates share it, whatever their options are (OpenDeviceInternal of
+ * tflite/edgetpu_manager_direct.cc). */
+static int node_descriptor = -1, node_users = 0;
+
+static int hold(const char *node) {
+    if (node_users == 0) {
+        node_descriptor = open(node, O_RDWR | O_CLOEXEC);
+        if (node_descriptor < 0) return 0;
+        if (flock(node_descriptor, LOCK_EX | LOCK_NB) != 0) {
+            close(node_descriptor);
+            return 0;
+        }
+    }
+    node_users++;
+    return 1;
+}
+
+static void let_go(void) {
+    if (--node_users == 0) close(node_descriptor);
 }
 
 static void note(char **keys, char **values, size_t n) {
@@ -257,16 +270,15 @@ static void note(char **keys, char **values, size_t n) {
 }
 
 EXPORT Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t n, void (*report)(const char *)) {
-    const char *place = "", *said = text("FAKE_EDGETPU_CREATE");
+    const char *place = "", *said = text("FAKE_EDGETPU_CREATE"), *node = text("FAKE_EDGETPU_NODE");
     for (size_t i = 0; i < n; i++)
         if (strcmp(keys[i], "device") == 0) place = values[i];
     note(keys, values, n);
     if (said) report(said);
     /* like the real one it gives no reason where it finds nothing to open */
-    int node = said || !is_plugged(place) ? -2 : opened(text("FAKE_EDGETPU_NODE"));
-    if (node == -2) return NULL;
+    if (said || !is_plugged(place) || (node && !hold(node))) return NULL;
     Settings *settings = calloc(1, sizeof *settings);
-    *settings = (Settings){.latency_us = number("FAKE_EDGETPU_LATENCY_US", 0), .node = node,
+    *settings = (Settings){.latency_us = number("FAKE_EDGETPU_LATENCY_US", 0), .holds_node = node != NULL,
                            .gone_after = number("FAKE_EDGETPU_GONE_AFTER", -1),
                            .claim = (int)number("FAKE_EDGETPU_CLAIM", 1),
                            .prepare = text("FAKE_EDGETPU_PREPARE"), .kernel = text("FAKE_EDGETPU_KERNEL")};
@@ -279,7 +291,7 @@ EXPORT Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_
 EXPORT void tflite_plugin_destroy_delegate(Delegate *delegate) {
     if (!delegate) return;
     Settings *settings = delegate->data;
-    if (settings->node >= 0) close(settings->node);
+    if (settings->holds_node) let_go();
     free(settings);
     free(delegate);
 }

@@ -194,19 +194,58 @@ def test_of_the_processor_nobody_counts_operators(quiet: None) -> None:
     assert result.run[["ops", "ops_on_device"]].isna().all(axis=None)
 
 
-def test_the_device_is_released_when_the_session_is_closed(
+def test_a_process_shares_its_device_until_the_last_session_is_closed(
     tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = tree.pci(tmp_path)
     monkeypatch.setenv("FAKE_EDGETPU_NODE", str(node))
-    session = tpu.load(_compiled(tmp_path), threads=1, batch=1)
-    with pytest.raises(DeviceUnavailableError):
+    sessions = [tpu.load(_compiled(tmp_path), threads=1, batch=batch) for batch in (1, 2)]
+    for session in sessions:
+        assert _is_open(node)
+        session.close()
+    assert not _is_open(node)
+
+
+def test_a_batch_is_checked_on_the_device_that_its_process_holds(
+    tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: None
+) -> None:
+    node = tree.pci(tmp_path)
+    monkeypatch.setenv("FAKE_EDGETPU_NODE", str(node))
+    assert benchmark(_compiled(tmp_path), tpu, batch=2, duration_s=0.02).verdict == "VALID"
+    assert not _is_open(node)
+
+
+def test_a_device_is_not_opened_for_a_model_that_it_does_not_run(
+    tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_EDGETPU_LOG", str(tmp_path / "log"))
+    with pytest.raises(ModelLoadError, match="0 of 1 ops on the TPU"):
+        tpu.load(_named(tmp_path, _models.quantised()), threads=1, batch=1)
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_refused_model_leaves_the_device_free_while_its_error_is_kept(
+    tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = tree.pci(tmp_path)
+    monkeypatch.setenv("FAKE_EDGETPU_NODE", str(node))
+    monkeypatch.setenv("FAKE_EDGETPU_KERNEL", "no memory")
+    with pytest.raises(ModelLoadError) as kept:
         tpu.load(_compiled(tmp_path), threads=1, batch=1)
-    session.close()
-    tpu.load(_compiled(tmp_path), threads=1, batch=1).close()
+    assert "no memory" in str(kept.value)
+    assert not _is_open(node)
 
 
 def _compiled(folder: Path) -> Model:
+    return _named(folder, _models.compiled())
+
+
+def _named(folder: Path, content: bytes) -> Model:
     path = folder / "c.tflite"
-    path.write_bytes(_models.compiled())
+    path.write_bytes(content)
     return read_model(path)
+
+
+def _is_open(node: Path) -> bool:
+    """Return whether this process has a file open."""
+    return any(link.exists() and link.samefile(node) for link in Path("/proc/self/fd").iterdir())

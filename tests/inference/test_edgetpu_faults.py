@@ -15,6 +15,7 @@ import pytest
 from tests.inference import _edgetpu_tree as tree
 from tpukit.errors import DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference import EdgeTPU, Model, benchmark, devices, read_model
+from tpukit.inference._edgetpu_library import EdgeTPULibrary
 
 HOLD = """
 import sys
@@ -50,10 +51,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def without_symbol(tmp_path: Path, libedgetpu: Path) -> Path:
+def without_symbol(tmp_path: Path, c_compiler: str) -> Path:
     """A library that is no delegate."""
     path = tmp_path / "libother.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", str(path), "-"], input=b"int x;", check=True)
+    subprocess.run([c_compiler, "-shared", "-fPIC", "-x", "c", "-o", str(path), "-"], input=b"int x;", check=True)
     return path
 
 
@@ -77,6 +78,13 @@ def test_a_library_without_the_symbol_is_no_delegate(without_symbol: Path, compi
     device = EdgeTPU(library=str(without_symbol))
     for use in (device.runtime, lambda: load(device, compiled)):
         with pytest.raises(DeviceUnavailableError, match=r"is no TFLite delegate.*give the path of libedgetpu"):
+            use()
+
+
+def test_a_library_in_the_home_of_nobody_is_said(compiled: Model) -> None:
+    device = EdgeTPU(library="~nobody-of-that-name/libedgetpu.so.1")
+    for use in (device.runtime, lambda: load(device, compiled)):
+        with pytest.raises(DeviceUnavailableError, match=r"^~nobody-of-that-name/libedgetpu\.so\.1 is not installed"):
             use()
 
 
@@ -171,6 +179,17 @@ def test_a_device_held_by_another_process_names_it(
     load(tpu, compiled)
 
 
+def test_a_library_that_lists_nothing_is_taken_at_the_kernels_word(
+    tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EdgeTPULibrary, "devices", lambda library: None)
+    with pytest.raises(DeviceUnavailableError, match="no Edge TPU is plugged in"):
+        tpu.runtime()
+    for number in (1, 2):
+        tree.usb(tmp_path, f"2-{number}", number=number)
+    assert replace(tpu, place="usb:1").runtime()
+
+
 def test_where_nothing_shows_what_is_left_is_said(
     tpu: EdgeTPU, compiled: Model, fake: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -219,7 +238,7 @@ def test_a_refused_model_says_why_also_in_a_benchmark(
 
 @pytest.mark.parametrize("content", [b"hello world this is not a model", b"\x1c\x00\x00\x00TFL3" + b"\xff" * 99])
 def test_what_is_no_model_is_refused_as_anywhere(content: bytes, tpu: EdgeTPU) -> None:
-    with pytest.raises(ModelLoadError, match=r"is not a TFLite file|is no whole \.tflite file"):
+    with pytest.raises(ModelLoadError, match=r"is not a TFLite file|is damaged or truncated"):
         load(tpu, Model(name="broken", content=content, sha256="0"))
 
 

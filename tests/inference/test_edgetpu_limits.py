@@ -125,12 +125,19 @@ def test_what_the_processor_does_in_between_is_not_moved_over_the_link(
         (
             lambda root: (tree.usb(root, speed="480"), tree.pci(root)),
             "",
+            "Edge TPU, PCIe (as stated by its maker)",
+            5e8,
+        ),
+        (
+            lambda root: (tree.usb(root, "2-1", speed="480"), tree.usb(root, "2-2", number=4)),
+            "usb",
             "the fastest link, for its own is not known",
             5e8,
         ),
+        (lambda root: (tree.usb(root, speed="480"), tree.undriven(root)), "", "Edge TPU, USB 2", 6e7),
         (lambda root: (tree.usb(root, speed="480"), tree.pci(root)), "usb:0", "Edge TPU, USB 2", 6e7),
     ],
-    ids=["USB 3", "USB 2", "PCIe", "PCIe unseen", "unseen", "either", "one of two"],
+    ids=["USB 3", "USB 2", "PCIe", "PCIe unseen", "unseen", "PCIe first", "either", "no driver", "one of two"],
 )
 def test_the_peaks_are_those_of_the_link_that_it_is_on(
     plug: Callable[[Path], object],

@@ -125,6 +125,15 @@ def test_who_holds_a_device_is_named(tmp_path: Path) -> None:
     assert edge_tpus(tmp_path)["held_by"].item() == "4711:frigate"
 
 
+def test_what_this_process_holds_itself_is_no_trouble(tmp_path: Path) -> None:
+    """libedgetpu shares a device among the delegates of one process."""
+    tree.usb(tmp_path, "2-1", number=3)
+    tree.held(tmp_path, "/dev/bus/usb/002/003", pid=os.getpid())
+    (found,) = plugged(tmp_path)
+    assert [holder.pid for holder in found.holders] == [os.getpid()]
+    assert found.trouble() is None
+
+
 def test_the_holder_is_found_on_this_machine_too(tmp_path: Path) -> None:
     node = tree.pci(tmp_path)
     (tmp_path / "proc").symlink_to("/proc")
@@ -164,6 +173,13 @@ def test_energy_and_heat_are_those_of_one_driver_or_of_the_processor(place: str,
     device = EdgeTPU(place=place, root=tmp_path)
     assert isinstance(device, HasSensor)
     assert device.sensor == sensor
+
+
+def test_of_any_kind_the_one_on_pcie_is_taken(tmp_path: Path) -> None:
+    tree.usb(tmp_path)
+    tree.pci(tmp_path, 0)
+    assert EdgeTPU(root=tmp_path).sensor == "apex_0"
+    assert EdgeTPU(place=":0", root=tmp_path).sensor == "cpu"
 
 
 def test_where_the_kernel_shows_nothing_energy_is_the_processors(tmp_path: Path) -> None:

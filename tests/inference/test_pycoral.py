@@ -13,7 +13,7 @@ import pytest
 from tests.inference import _edgetpu_tree, _models
 from tests.inference._installed import distribution, untouchable
 from tpukit.errors import ConfigError, DeviceUnavailableError, ModelLoadError
-from tpukit.inference import DEVICES, Device, benchmark, devices, get_device, read_model, stated_peaks
+from tpukit.inference import DEVICES, Device, HasSensor, benchmark, devices, get_device, read_model, stated_peaks
 from tpukit.inference._pycoral import PycoralDevice, installed_pycoral
 from tpukit.testing import DeviceContract
 
@@ -131,7 +131,7 @@ def test_a_run_tells_what_ran_on_the_tpu(edgetpu: Any, tmp_path: Path, private_h
     assert "Edge TPU, PCIe (as stated by its maker)" in result.summary["limit"].item()
 
 
-@pytest.mark.parametrize(("place", "kind"), [("usb:0", "edgetpu usb2"), ("2", "edgetpu usb3"), ("pci", "edgetpu pci")])
+@pytest.mark.parametrize(("place", "kind"), [("usb:0", "edgetpu usb2"), ("2", "edgetpu usb3"), ("0", "edgetpu pci")])
 def test_the_link_is_that_of_the_device_that_pycoral_names(
     place: str, kind: str, edgetpu: Any, tmp_path: Path, model_file: Callable[..., Path]
 ) -> None:
@@ -145,6 +145,15 @@ def test_the_link_is_that_of_the_device_that_pycoral_names(
     unknown = PycoralDevice(place=place, root=tmp_path / "nothing").load(model, threads=1, batch=1).facts.peaks
     assert unknown.bytes_per_s == stated_peaks("edgetpu usb3").bytes_per_s
     assert unknown.source.endswith("the fastest link, for its own is not known")
+
+
+@pytest.mark.parametrize(("place", "sensor"), [("", "apex_0"), ("pci", "apex_0"), ("usb", "cpu")])
+def test_energy_and_heat_are_those_of_the_driver_on_pcie(place: str, sensor: str, tmp_path: Path) -> None:
+    _edgetpu_tree.usb(tmp_path)
+    _edgetpu_tree.pci(tmp_path, 0)
+    device = PycoralDevice(place=place, root=tmp_path)
+    assert isinstance(device, HasSensor)
+    assert device.sensor == sensor
 
 
 def test_a_model_that_is_not_compiled_is_refused(edgetpu: Any) -> None:

@@ -1,31 +1,27 @@
 """The Edge TPU, through LiteRT's external delegate and libedgetpu; neither pycoral nor tflite-runtime takes part."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from tpukit.errors import ConfigError, DeviceUnavailableError, ModelLoadError
+from tpukit.errors import ConfigError, DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference._compiled import CUSTOM_OP, placed
-from tpukit.inference._edgetpu_library import Listed, open_library
+from tpukit.inference._edgetpu_library import EdgeTPULibrary, open_library
+from tpukit.inference._edgetpu_place import Listed, address, at_place, connected_peaks, is_place, sensor_of, shown_at
 from tpukit.inference._edgetpu_plugged import PluggedEdgeTPU, plugged
-from tpukit.inference._hardware import stated_peaks
 from tpukit.inference._inspect import ModelInfo, inspect_model
-from tpukit.inference._interpreter import LITERT, InterpreterSession, load_session
+from tpukit.inference._interpreter import LITERT, InterpreterSession, check_file, load_session
 from tpukit.inference._model import Model
 from tpukit.inference._native_errors import not_created, not_opened
 from tpukit.inference._roofline import Peaks, Work, file_batch, work
 from tpukit.inference._types import Arrays, Facts, Query
 
-_PLACE = re.compile(r"(?P<kind>usb|pci)?(?P<number>:\d+)?")
 _PERFORMANCE = ("low", "medium", "high", "max")
 _TRUTH = {"true": True, "false": False}
 _LONGEST_QUEUE = 255
-_FASTEST = "edgetpu usb3"
-
-#: A device as libedgetpu lists it, or as the kernel shows it.
-_Found = TypeVar("_Found", Listed, PluggedEdgeTPU)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +32,9 @@ class EdgeTPU:
     `performance` is low, medium, high or max, which sets the clock; `usb_always_dfu` loads the firmware each time;
     `usb_max_bulk_in_queue_length` is 0 to 255. None is libedgetpu's own choice. It reads these of a device with a
     number alone (tflite/edgetpu_delegate_for_custom_op_tflite_plugin.cc), so that with them a place without one means
-    the first. `library` is a path of libedgetpu; below `root` lies what the kernel shows of devices.
+    the first. A device that this process has open already is shared, and keeps the options that it was opened with
+    (tflite/edgetpu_manager_direct.cc): close the other session first.
+    `library` is a path of libedgetpu; below `root` lies what the kernel shows of devices.
 
     Raises ConfigError for a place or a value that there cannot be. Unproven on hardware: tests run it against a
     stand-in for libedgetpu. The real one is known to end the whole process when its device is pulled out, and Google's
@@ -56,7 +54,7 @@ class EdgeTPU:
     about: ClassVar[str] = "a Coral Edge TPU on USB or PCIe, through LiteRT and libedgetpu"
 
     def __post_init__(self) -> None:
-        if not _PLACE.fullmatch(self.place):
+        if not is_place(self.place):
             raise ConfigError(f"place {self.place!r} of an Edge TPU: expected usb, pci, usb:0, pci:0 or :0")
         if self.performance not in (None, *_PERFORMANCE):
             raise ConfigError(f"performance is {self.performance!r}: expected {', '.join(_PERFORMANCE)}")
@@ -76,9 +74,8 @@ class EdgeTPU:
 
     @property
     def sensor(self) -> str:
-        """What tells its energy and heat: the driver of one on PCIe; else the processor's, for one on USB has none."""
-        nodes = [Path(each.node).name for each in self._shown() or () if each.kind == "pci" and each.node]
-        return nodes[0] if len(nodes) == 1 else "cpu"
+        """What tells its energy and heat: the driver of one on PCIe, else the processor's."""
+        return sensor_of(self._shown() or ())
 
     def at(self, place: str, options: Mapping[str, str]) -> "EdgeTPU":
         """Return the Edge TPU at a place, with options as text: those of the class.
@@ -90,7 +87,7 @@ class EdgeTPU:
             if option not in _OPTIONS:
                 raise ConfigError(f"edgetpu has no option {option!r}: it has {', '.join(_OPTIONS)}")
         given = {option: _OPTIONS[option](option, value) for option, value in options.items()}
-        return replace(self, place=f":{place}" if place.isdecimal() else place, **given)
+        return replace(self, place=address(place), **given)
 
     def delegate_options(self) -> dict[str, str]:
         """Return the options as libedgetpu names and spells them.
@@ -123,71 +120,72 @@ class EdgeTPU:
         DeviceUnavailableError where the device cannot be opened.
         """
         library = open_library(self.library)
+        check_compiled(model)
+        with released_where_it_fails():
+            session = load_session(
+                model, runtime=LITERT, threads=threads, batch=batch, delegates=[self._delegate(library)]
+            )
+        return EdgeTPUSession(session, model, batch=batch, peaks=self._peaks())
+
+    def _delegate(self, library: EdgeTPULibrary) -> Any:
         try:
-            delegate = library.delegate(self.delegate_options())
+            return library.delegate(self.delegate_options())
         except ValueError as error:
             raise DeviceUnavailableError(not_created(str(error), self._shown())) from error
-        session = load_session(model, runtime=LITERT, threads=threads, batch=batch, delegates=[delegate])
-        try:
-            check_compiled(model)
-        except ModelLoadError:
-            session.close()
-            raise
-        return EdgeTPUSession(session, model, batch=batch, peaks=self._peaks())
 
     def _address(self) -> str:
         """Return the place as libedgetpu takes it, with a number where it would not read the options without."""
         tuned = (self.performance, self.usb_always_dfu, self.usb_max_bulk_in_queue_length) != (None, None, None)
-        return f"{self.place}:0" if tuned and ":" not in self.place else self.place
-
-    def _chosen(self, devices: Sequence[_Found]) -> list[_Found]:
-        """Return those of the devices that the place means."""
-        kind, _, number = self._address().partition(":")
-        those = [device for device in devices if kind in ("", device.kind)]
-        return those[int(number) :][:1] if number else those
+        place = address(self.place)
+        return f"{place}:0" if tuned and ":" not in place else place
 
     def _shown(self) -> list[PluggedEdgeTPU] | None:
         """Return what the kernel shows of the device, None where it shows nothing of any, as outside Linux."""
-        if not (self.root / "sys/bus").is_dir():
-            return None
-        found = plugged(self.root)
-        return self._chosen(found) or list(found)
+        return shown_at(plugged(self.root), self._address()) if (self.root / "sys/bus").is_dir() else None
 
     def _check_listed(self, listed: Sequence[Listed] | None) -> None:
         """Raise DeviceUnavailableError where nothing is there, or nothing that this process may open."""
         shown = self._shown()
-        if listed is None:
-            listed = [Listed(kind=each.kind, path=each.path) for each in shown or ()] if shown is not None else None
-        if listed is not None and not self._chosen(listed):
-            raise DeviceUnavailableError(self._absent(listed))
+        if listed and not at_place(listed, self._address()):
+            there = ", ".join(each.path for each in listed)
+            raise DeviceUnavailableError(
+                f"no Edge TPU is at {self._address()}: libedgetpu lists {len(listed)}, counted from 0: {there}"
+            )
+        if listed == () or (shown == [] and listed is None):
+            raise DeviceUnavailableError(not_opened(shown or ()))
         if shown and not any(each.openable for each in shown):
             raise DeviceUnavailableError(not_opened(shown))
 
-    def _absent(self, listed: Sequence[Listed]) -> str:
-        if not listed:
-            return not_opened(self._shown() or ())
-        there = ", ".join(each.path for each in listed)
-        return f"no Edge TPU is at {self._address()}: libedgetpu lists {len(listed)}, counted from 0: {there}"
-
     def _peaks(self) -> Peaks:
-        """Return what the maker states of the device as it is connected."""
-        kinds = {each.hardware for each in self._shown() or ()}
-        if self.place.startswith("pci"):
-            kinds = {"edgetpu pci"}
-        if len(kinds) == 1 and (kind := kinds.pop()):
-            return stated_peaks(kind)
-        fastest = stated_peaks(_FASTEST)
-        return replace(fastest, source=f"{fastest.source}, the fastest link, for its own is not known")
+        return connected_peaks(self._shown() or (), self.place)
 
 
 def check_compiled(model: Model) -> None:
-    """Raise ModelLoadError for a model that has no operator for the Edge TPU; its file is one that a runtime loads."""
+    """Raise ModelLoadError for a damaged model, and for one that has no operator for the Edge TPU."""
+    check_file(model)
     ops, on_device = placed(model.content)
     if not on_device:
         raise ModelLoadError(
             f"model {model.name}: 0 of {ops} ops on the TPU: it is not compiled for it and would run on the CPU; "
             "compile it with edgetpu_compiler, or measure it with --device cpu"
         )
+
+
+@contextlib.contextmanager
+def released_where_it_fails() -> Iterator[None]:
+    """Let go of the device where loading fails, for an error that is kept keeps what its frames hold.
+
+    A notebook keeps the last error, and libedgetpu hands a device that this process has open to the next model too,
+    with the options of the first.
+    """
+    try:
+        yield
+    except DeviceError as error:
+        raised: BaseException | None = error
+        while raised is not None:
+            traceback.clear_frames(raised.__traceback__)
+            raised = raised.__cause__
+        raise
 
 
 class EdgeTPUSession:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tpukit.errors import DeviceUnavailableError
+from tpukit.inference._edgetpu_place import Listed
 from tpukit.inference._interpreter import LITERT, one_line, stderr_collected
 from tpukit.inference._native_errors import in_plain_words
 
@@ -33,14 +34,6 @@ class _Symbol(ctypes.Structure):
         ("name", ctypes.c_char_p),
         ("address", ctypes.c_void_p),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A device as libedgetpu lists it: kind (pci or usb), and path in sysfs or `/dev`."""
-
-    kind: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +87,7 @@ def open_library(name: str | None) -> EdgeTPULibrary:
 
     Raises DeviceUnavailableError, in plain words, where there is none or it is no such library.
     """
-    wanted = default_name(sys.platform) if name is None else str(Path(name).expanduser())
+    wanted = default_name(sys.platform) if name is None else os.path.expanduser(name)  # noqa: PTH111 Path's raises
     try:
         opened = ctypes.CDLL(wanted)
         for entry in _ENTRY_POINTS:

@@ -37,8 +37,8 @@ class PluggedEdgeTPU:
     `kind` is usb or pci. `path` is what libedgetpu calls it: `/sys/bus/usb/devices/2-1`, `/dev/apex_0`; of a PCI device
     without a driver it is that in `/sys/bus/pci/devices`. `node` is the file that a process opens to use it, None where
     the kernel made none, and `openable` whether this process may. `permissions` are the node's, as `ls -l` shows them.
-    `holders` are the processes that have it open, of those that this one may look into. `slow_from_c` is where the
-    driver begins to slow it down.
+    `holders` are the processes that have it open, of those that this one may look into, itself too. `slow_from_c` is
+    where the driver begins to slow it down.
     """
 
     kind: str
@@ -84,8 +84,9 @@ class PluggedEdgeTPU:
                 f"this user may not open {self.node} ({self.permissions or 'it does not exist'}): install the udev "
                 f"rule of libedgetpu or gasket-dkms, `sudo usermod -aG {self.group} $USER`, then log in again"
             )
-        if self.holders:
-            held = " and ".join(f"process {holder.pid} ({holder.name})" for holder in self.holders)
+        # libedgetpu shares a device among the delegates of one process
+        if others := [holder for holder in self.holders if holder.pid != os.getpid()]:
+            held = " and ".join(f"process {holder.pid} ({holder.name})" for holder in others)
             return f"{self.node} is held by {held}: end it, or wait until it is done"
         return None
 

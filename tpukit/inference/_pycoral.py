@@ -8,20 +8,18 @@ from importlib import import_module, metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 from tpukit import host
 from tpukit.errors import ConfigError, DeviceError, DeviceUnavailableError, ModelLoadError
 from tpukit.inference._edgetpu import EdgeTPUSession, check_compiled
+from tpukit.inference._edgetpu_place import Listed, address, at_place, connected_peaks, is_place, sensor_of, shown_at
 from tpukit.inference._edgetpu_plugged import PluggedEdgeTPU, plugged
-from tpukit.inference._hardware import stated_peaks
-from tpukit.inference._interpreter import Runtime, check_file, one_line, session_of, stderr_collected
+from tpukit.inference._interpreter import Runtime, one_line, session_of, stderr_collected
 from tpukit.inference._model import Model
 from tpukit.inference._native_errors import in_plain_words, not_created, not_opened, refused_by_edge_tpu
-from tpukit.inference._roofline import Peaks
 from tpukit.inference._tflite import tflite_obstacle
 
-_PLACE = re.compile(r"(usb|pci)?(:[0-9]+)?|[0-9]+")
 _NO_NEED = "tpukit does not need it: use device edgetpu"
 # the summary of the package of that name on the public index
 _CORAL_REEFS = "Coral Atlas"
@@ -94,8 +92,10 @@ class PycoralDevice:
     place: str = ""
     root: Path = Path("/")
 
+    about: ClassVar[str] = "an Edge TPU through Google's pycoral, where that is installed"
+
     def __post_init__(self) -> None:
-        if not _PLACE.fullmatch(self.place):
+        if not is_place(self.place):
             raise ConfigError(f"device pycoral has no place {self.place!r}: expected usb, usb:N, pci, pci:N or N")
 
     @property
@@ -104,9 +104,9 @@ class PycoralDevice:
         return f"pycoral:{self.place.removeprefix(':')}" if self.place else "pycoral"
 
     @property
-    def about(self) -> str:
-        """What it is, in one line."""
-        return "an Edge TPU through Google's pycoral, where that is installed"
+    def sensor(self) -> str:
+        """What tells its energy and heat: the driver of one on PCIe, else the processor's."""
+        return sensor_of(shown_at(plugged(self.root), self.place))
 
     def at(self, place: str, options: Mapping[str, str]) -> "PycoralDevice":
         """Return the device at this place. Raises ConfigError for an option: pycoral takes none."""
@@ -133,59 +133,28 @@ class PycoralDevice:
         if threads != 1:
             raise ModelLoadError(f"pycoral runs in 1 thread, got {threads}: give 1, or use device edgetpu")
         module = PYCORAL.imported()
-        check_file(model)
         check_compiled(model)
-        shown = _shown(self._found(module), plugged(self.root))
+        paths = {each.path for each in self._found(module)}  # both have them by the library's paths
+        shown = [each for each in plugged(self.root) if each.path in paths]
         with stderr_collected() as said:
             interpreter = self._opened(module, model, shown)
             session = session_of(interpreter, model, runtime=PYCORAL, batch=batch, said=said, known=refused_by_edge_tpu)
-        return EdgeTPUSession(session, model, batch=batch, peaks=_peaks(shown))
-
-    @property
-    def _address(self) -> str:
-        return f":{self.place}" if self.place.isdigit() else self.place
+        return EdgeTPUSession(session, model, batch=batch, peaks=connected_peaks(shown, self.place))
 
     def _opened(self, module: ModuleType, model: Model, shown: Sequence[PluggedEdgeTPU]) -> Any:
         try:
-            return module.make_interpreter(model.content, device=self._address or None)
+            return module.make_interpreter(model.content, device=address(self.place) or None)
         except (OSError, RuntimeError, ValueError) as error:
             raise _explained(error, model, shown) from error
 
-    def _found(self, module: ModuleType) -> list[dict[str, str]]:
-        listed = module.list_edge_tpus()
+    def _found(self, module: ModuleType) -> list[Listed]:
+        listed = [Listed(kind=each["type"], path=each["path"]) for each in module.list_edge_tpus()]
         if not listed:
             raise DeviceUnavailableError(not_opened(plugged(self.root)))
-        if found := at_place(listed, self._address):
+        if found := at_place(listed, self.place):
             return found
-        every = ", ".join(f"{each['type']} {each['path']}" for each in listed)
+        every = ", ".join(f"{each.kind} {each.path}" for each in listed)
         raise DeviceUnavailableError(f"no Edge TPU is at {self.name}: pycoral lists {every}")
-
-
-def at_place(listed: Sequence[dict[str, str]], place: str) -> list[dict[str, str]]:
-    """Return which of the Edge TPUs that pycoral lists it may open at this place.
-
-    >>> listed = [{"type": "pci", "path": "/dev/apex_0"}, {"type": "usb", "path": "/sys/bus/usb/devices/2-1"}]
-    >>> [found["path"] for found in at_place(listed, "usb:0")]
-    ['/sys/bus/usb/devices/2-1']
-    """
-    bus, _, number = place.partition(":")
-    found = [each for each in listed if bus in {"", each["type"]}]
-    return found[int(number) :][:1] if number else found
-
-
-def _shown(found: Sequence[dict[str, str]], by_kernel: Sequence[PluggedEdgeTPU]) -> list[PluggedEdgeTPU]:
-    """Return those devices of the kernel that pycoral found: both have them by the library's paths."""
-    paths = {each["path"] for each in found}
-    return [each for each in by_kernel if each.path in paths]
-
-
-def _peaks(shown: Sequence[PluggedEdgeTPU]) -> Peaks:
-    """Return what the maker states of a device as it is connected."""
-    kinds = {each.hardware for each in shown}
-    if len(kinds) == 1 and (kind := kinds.pop()):
-        return stated_peaks(kind)
-    peaks = stated_peaks("edgetpu usb3")
-    return replace(peaks, source=f"{peaks.source}, the fastest link, for its own is not known")
 
 
 def _explained(error: Exception, model: Model, shown: Sequence[PluggedEdgeTPU]) -> DeviceError:
