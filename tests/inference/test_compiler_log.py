@@ -96,6 +96,8 @@ def test_models_compiled_together_are_told_apart() -> None:
         (f"ERROR: {DYNAMIC}\nCompilation failed: Model failed in Tflite interpreter.\n", "", DYNAMIC),
         ("Compilation failed: Large activation tensors in model.\n", "", "Large activation tensors in model"),
         ("\nInternal compiler error. Aborting! \n", "", "Internal compiler error"),
+        # github.com/google-coral/edgetpu/issues/800
+        ("Compilation child process completed within timeout period.\nCompilation failed! \n", "", "Compilation failed"),
         ("ERROR: No op 'X'\n\nInvalid model: in/m.tflite\nModel could not be parsed\n", "m", "No op 'X'"),
         ("Invalid model: m.tflite\nModel not quantized\n", "m", "Model not quantized"),
     ],
@@ -108,7 +110,10 @@ def test_why_nothing_was_compiled_is_kept(text: str, model: str, failure: str, o
         refused = confirmed(odd, [log])
         assert refused.notes[0] == f"Edge TPU: the compiler, {VERSIONS[-1]}, refused the model: {failure}."
         assert refused.notes[1:] == odd.notes
-        assert refused.compiler is None
+        assert refused.compiler is not None
+        assert (refused.compiler["compiled"].sum(), refused.compiler["predicted"].sum()) == (0, 21)
+        assert not refused.ops["mapped"].any()
+        assert set(refused.ops["reason"]) == {"the compiler refused the model"}
 
 
 def test_an_error_on_the_way_to_a_compiled_model_is_no_failure() -> None:
@@ -169,6 +174,13 @@ def test_a_log_without_a_table_tells_of_each_operator_only_where_it_is_all_or_no
     assert "call it with -s" in some.notes[1]
 
 
+def test_of_several_reasons_for_one_type_none_is_said_to_be_each_operators() -> None:
+    info = inspect_model("autoencoder_int8")
+    rows = tuple(LogRow(type="FULLY_CONNECTED", count=n, status=status) for n, status in ((4, KEPT), (6, ONE)))
+    told = confirmed(info, [CompilerLog(version="16", model=info.name, rows=rows, operations=10, mapped=0)])
+    assert set(told.ops["reason"]) == {f"4 {KEPT}; 6 {ONE}"}
+
+
 def test_custom_operators_are_one_type_to_the_compiler() -> None:
     from tests.inference import _models
 
@@ -187,6 +199,8 @@ def test_custom_operators_are_one_type_to_the_compiler() -> None:
          "it is of another model named odd: it has 2 NEG, this one 1; give the log of this model"),
         (written().replace("NEG ", "ABS "), "another model named odd: it has 1 ABS, this one 0"),
         (HEAD.format("16.0") + sums("odd", operations=64), "it has 64 operators, this one 66"),
+        (HEAD.format("16.0"), "it ends before it says what became of the model: compile again"),
+        (HEAD.format("16.0") + "Input model: odd.tflite\nInput size: 3.39MiB\n", "it ends before it says what became"),
         ("a shopping list", "it is no log of edgetpu_compiler"),
     ],
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tpukit import schema
 from tpukit.errors import ConfigError
-from tpukit.inference._compiler_log import MAPPED, CompilerLog
+from tpukit.inference._compiler_log import MAPPED, CompilerLog, LogRow
 from tpukit.inference._inspect import ModelInfo
 
 _MIB = 2**20
@@ -20,7 +20,8 @@ def confirmed(info: ModelInfo, logs: Sequence[CompilerLog]) -> ModelInfo:
 
     `compiler` becomes a COMPILED table, one row a type of operator, and `notes` compare. Where operators of one type
     fared differently, the log does not tell which of them: those of `ops` stand as predicted where their number agrees,
-    and are missing where it does not. Raises ConfigError where no log is of this model: another name, other operators.
+    and are missing where it does not. Of a model that the compiler refused nothing is mapped. Raises ConfigError where
+    no log is of this model, by its name or its operators, or where it does not say what became of it.
 
     >>> from tpukit.inference import inspect_model
     >>> from tpukit.inference._compiler_log import parse_compiler_log
@@ -33,11 +34,8 @@ def confirmed(info: ModelInfo, logs: Sequence[CompilerLog]) -> ModelInfo:
     'Edge TPU: the compiler, 16.0.384591198, mapped 10 of 10 operators in 1 subgraph; the prediction was 10.'
     """
     log = _of(info, logs)
-    if log.failure:
-        refused = f"Edge TPU: the compiler, {log.version}, refused the model: {log.failure}."
-        return replace(info, notes=(refused, *info.notes))
     table = _table(info, log)
-    return replace(info, ops=_ops(info.ops, table), compiler=table, notes=_notes(info, log, table))
+    return replace(info, ops=_ops(info.ops, table, log), compiler=table, notes=_notes(info, log, table))
 
 
 def _of(info: ModelInfo, logs: Sequence[CompilerLog]) -> CompilerLog:
@@ -56,6 +54,8 @@ def _of(info: ModelInfo, logs: Sequence[CompilerLog]) -> CompilerLog:
             _refuse(info, f"{there[kind]} {kind}", str(here[kind]))
     if log.operations is not None and log.operations != len(info.ops):
         _refuse(info, f"{log.operations} operators", str(len(info.ops)))
+    if log.operations is None and not log.failure:
+        raise ConfigError("it ends before it says what became of the model: compile again, and give all that is printed")
     return log
 
 
@@ -82,6 +82,8 @@ def _table(info: ModelInfo, log: CompilerLog) -> pd.DataFrame:
 
 
 def _compiled(log: CompilerLog, kind: str, n: int) -> int | None:
+    if log.failure:
+        return 0
     if log.rows:
         return sum(row.count for row in log.rows if row.type == kind and row.status == MAPPED)
     # without a table the sum tells of each type only where it is all or nothing
@@ -89,12 +91,15 @@ def _compiled(log: CompilerLog, kind: str, n: int) -> int | None:
 
 
 def _status(log: CompilerLog, kind: str) -> str | None:
-    said = [f"{row.count} {row.status}" for row in log.rows if row.type == kind and row.status != MAPPED]
-    return "; ".join(said) or None
+    return "; ".join(f"{row.count} {row.status}" for row in _unmapped(log, kind)) or None
 
 
-def _ops(ops: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    by_type = {row["type"]: row for row in table.to_dict("records")}
+def _unmapped(log: CompilerLog, kind: str) -> list[LogRow]:
+    return [row for row in log.rows if row.type == kind and row.status != MAPPED]
+
+
+def _ops(ops: pd.DataFrame, table: pd.DataFrame, log: CompilerLog) -> pd.DataFrame:
+    by_type = {row["type"]: row | {"reason": _reason(log, row["type"])} for row in table.to_dict("records")}
     rows = [_op(row, by_type[_type(row["type"])]) for row in ops.to_dict("records")]
     return schema.frame([{str(name): value for name, value in row.items()} for row in rows], schema.OPS)
 
@@ -104,18 +109,23 @@ def _op(row: dict[Hashable, Any], fared: dict[Hashable, Any]) -> dict[Hashable, 
     if compiled is pd.NA:
         return row | {"mapped": None, "reason": "the log does not say"}
     if compiled in (0, n):
-        return row | {"mapped": compiled == n, "reason": None if compiled else _first_reason(fared)}
+        return row | {"mapped": compiled == n, "reason": None if compiled else fared["reason"]}
     if compiled == fared["predicted"]:
         return row  # as many as predicted, and nothing says that they are others
     return row | {"mapped": None, "reason": f"the log says {compiled} of {n}, not which"}
 
 
-def _first_reason(fared: dict[Hashable, Any]) -> str:
-    status = fared["status"]
-    return str(status).partition(" ")[2] if isinstance(status, str) else "the compiler left it to the processor"
+def _reason(log: CompilerLog, kind: str) -> str:
+    if log.failure:
+        return "the compiler refused the model"
+    left = _unmapped(log, kind)
+    # of several it does not tell which operator has which
+    return left[0].status if len(left) == 1 else _status(log, kind) or "the compiler left it to the processor"
 
 
 def _notes(info: ModelInfo, log: CompilerLog, table: pd.DataFrame) -> tuple[str, ...]:
+    if log.failure:
+        return (f"Edge TPU: the compiler, {log.version}, refused the model: {log.failure}.", *info.notes)
     return tuple(note for note in (_how_much(info, log), _differences(table), _memory(log)) if note)
 
 

@@ -16,7 +16,9 @@ _VERSION = re.compile(r"Edge TPU Compiler version (\S+)")
 _MODEL = re.compile(r"^(?:Input model|Input|Invalid model): (.+?)\s*$")
 _ROW = re.compile(r"^([A-Z][\w:-]*)\s+(\d+)\s+(\S.*?)\s*$")
 _FAILURE = re.compile(
-    r"^(?:ERROR|Compilation failed): (.+)$|^(Internal compiler error|Model could not be parsed|Model not quantized)"
+    r"^(?:ERROR|Compilation failed): (.+)$"
+    # some versions give no reason
+    r"|^(Compilation failed|Internal compiler error|Model could not be parsed|Model not quantized)(?!:)"
 )
 _SIZE = re.compile(r"^([\d.]+)\s*(B|KiB|MiB|GiB)$")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
