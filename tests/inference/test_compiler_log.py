@@ -97,7 +97,7 @@ def test_models_compiled_together_are_told_apart() -> None:
         ("Compilation failed: Large activation tensors in model.\n", "", "Large activation tensors in model"),
         ("\nInternal compiler error. Aborting! \n", "", "Internal compiler error"),
         # github.com/google-coral/edgetpu/issues/800
-        ("Compilation child process completed within timeout period.\nCompilation failed! \n", "", "Compilation failed"),
+        ("Compilation child process completed within timeout.\nCompilation failed! \n", "", "Compilation failed"),
         ("ERROR: No op 'X'\n\nInvalid model: in/m.tflite\nModel could not be parsed\n", "m", "No op 'X'"),
         ("Invalid model: m.tflite\nModel not quantized\n", "m", "Model not quantized"),
     ],

@@ -89,11 +89,17 @@ def test_an_unknown_kind_says_where_to_state_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "row"), [("a,b", "1,2"), (HEADER, "X,x,int8,fast,1,0,,me"), (HEADER, "X,x,int8,0,1,0,,me")]
+    ("header", "row", "why"),
+    [
+        ("a,b", "1,2", "hardware"),
+        (HEADER, "X,x,int8,fast,1,0,,me", "fast"),
+        (HEADER, "X,x,int8,0,1,0,,me", r"ops_per_s is 0\.0, where a number above 0 is expected"),
+        (HEADER, "X,x,int8,1,inf,0,,me", "bytes_per_s is inf"),
+    ],
 )
-def test_a_file_that_is_no_such_table_is_named(header: str, row: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_such_table_is_named(header: str, row: str, why: str, tmp_path: Path) -> None:
     state(tmp_path, row, header=header)
-    with pytest.raises(ConfigError, match=r"accelerators|ops_per_s"):
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}/accelerators\.csv is no table of accelerators: .*{why}"):
         stated_peaks("x", home=tmp_path)
 
 

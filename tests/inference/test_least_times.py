@@ -7,7 +7,17 @@ import pytest
 
 from tests.inference import _models
 from tpukit import paths, schema
-from tpukit.inference import Model, Peaks, _peaks, inspect_model, least_times, limit, stated_peaks, work
+from tpukit.inference import (
+    Model,
+    Peaks,
+    _peaks,
+    inspect_model,
+    least_times,
+    limit,
+    stated_peaks,
+    with_compiler_log,
+    work,
+)
 from tpukit.inference._peaks import kept_peaks
 
 MEASURED = datetime(2026, 1, 2, tzinfo=UTC)
@@ -59,3 +69,28 @@ def test_a_users_own_accelerator_is_listed(tmp_path: Path) -> None:
     (tmp_path / "accelerators.csv").write_text(f"{bundled[0]}\nMine,my chip,int8,1e12,1e9,0,,by hand\n")
     table = least_times(inspect_model("ds_cnn_int8"), home=tmp_path)
     assert table["hardware"][1] == "Mine"
+
+
+def test_hardware_that_shares_a_kind_keeps_its_own_peaks(tmp_path: Path) -> None:
+    head = paths.bundled("datasets/accelerators.csv").read_text().splitlines()[0]
+    (tmp_path / "accelerators.csv").write_text(f"{head}\nMine,edgetpu usb3,int8,1e3,1e3,0,,by hand\n")
+    table = least_times(inspect_model("ds_cnn_int8"), home=tmp_path).set_index("hardware")
+    assert table.loc["Mine", "least_s"] > 1000
+    assert table.loc["Edge TPU, USB 3", "least_s"] < 0.001
+    assert "Edge TPU, USB 3 (as" in table.loc["Edge TPU, USB 3", "limit"]
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ("Total number of operations: 10\n", True),
+        ("Total number of operations: 10\nNumber of operations that will run on Edge TPU: 9\n", False),
+        ("Compilation failed! \n", False),
+    ],
+)
+def test_a_compilers_log_has_the_last_word(said: str, whole: bool, tmp_path: Path) -> None:
+    (tmp_path / "c.log").write_text(f"Edge TPU Compiler version 16.0\nInput model: autoencoder_int8.tflite\n{said}")
+    info = with_compiler_log(inspect_model("autoencoder_int8"), tmp_path / "c.log")
+    limits = least_times(info, home=tmp_path)["limit"][1:4]
+    assert all(limit.startswith("memory: ") for limit in limits) is whole
+    assert whole or set(limits) == {"none: its compiler left operators to the processor"}

@@ -55,7 +55,9 @@ def _of(info: ModelInfo, logs: Sequence[CompilerLog]) -> CompilerLog:
     if log.operations is not None and log.operations != len(info.ops):
         _refuse(info, f"{log.operations} operators", str(len(info.ops)))
     if log.operations is None and not log.failure:
-        raise ConfigError("it ends before it says what became of the model: compile again, and give all that is printed")
+        raise ConfigError(
+            "it ends before it says what became of the model: compile again, and give all that is printed"
+        )
     return log
 
 

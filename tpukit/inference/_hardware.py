@@ -1,5 +1,6 @@
 """What makers state of their accelerators' peaks: a table that comes with tpukit, and the user's own beside it."""
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -48,11 +49,15 @@ def stated_peaks(kind: str, *, chips: int = 1, home: Path | None = None) -> Peak
     if not named.any():
         own = (home or paths.home()) / ACCELERATORS_FILE
         raise ConfigError(f"no peaks are known of hardware of the kind {kind!r}: add a row for it to {own}")
-    rows = table[named & (table["hardware"] == table.loc[named, "hardware"].iloc[0])]
+    return peaks_of(table[named & (table["hardware"] == table.loc[named, "hardware"].iloc[0])], chips=chips)
+
+
+def peaks_of(rows: pd.DataFrame, *, chips: int = 1) -> Peaks:
+    """Return the peaks of `chips` accelerators together, given the rows of ACCELERATORS of one."""
     first = rows.iloc[0]
     several = f"{chips} × " if chips > 1 else ""
     return Peaks(
-        ops_per_s={row.dtype: chips * row.ops_per_s for row in rows.itertuples()},
+        ops_per_s={dtype: chips * float(rate) for dtype, rate in zip(rows["dtype"], rows["ops_per_s"], strict=True)},
         bytes_per_s={1: chips * float(first["bytes_per_s"])},
         resident_bytes=chips * int(first["resident_bytes"]),
         source=f"{several}{first['hardware']} (as stated by its maker)",
@@ -73,4 +78,7 @@ def _parsed(path: Path, _changed_ns: int) -> pd.DataFrame:
     gaps = [name for name in schema.ACCELERATORS.names if name != _OPTIONAL and table[name].isna().any()]
     if gaps:
         raise SchemaError(f"a row has no {gaps[0]}")
+    for name in ("ops_per_s", "bytes_per_s"):
+        if wrong := [rate for rate in table[name] if not 0 < rate < math.inf]:
+            raise SchemaError(f"{name} is {wrong[0]!r}, where a number above 0 is expected")
     return table
