@@ -43,6 +43,14 @@ def test_a_bundled_model_has_times_of_its_largest_operators() -> None:
 
 
 @needs_known
+def test_nothing_is_loaded_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "ctypes", "tpukit"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it was loaded')")
+    monkeypatch.chdir(tmp_path)
+    assert Profiler()(read_model("digits_cnn_float32"), ["CONV_2D"]).runs >= 5
+
+
+@needs_known
 def test_several_inputs_and_outputs_are_run(model_file: Callable[..., Path]) -> None:
     found = Profiler()(read_model(model_file("two_by_two")), ["FULLY_CONNECTED"] * 2)
     assert found.runs >= 5

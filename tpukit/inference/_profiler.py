@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from signal import Signals
 
 from tpukit.inference._model import Model
@@ -18,7 +19,8 @@ from tpukit.inference._op_times import Event, OpTimes, not_timed, op_times
 
 #: The versions of LiteRT whose C interface is known; others are not asked.
 KNOWN_VERSIONS = ("2.3.",)
-_WORKER = (sys.executable, "-m", "tpukit.inference._profiler_worker")
+# -P: no module out of the working folder, nor of this one; as a file it starts without the rest of this package
+_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("_profiler_worker.py")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A process that runs a model under LiteRT's profiler and writes what that saw.
 
-`python -m tpukit.inference._profiler_worker < MODEL` writes a list of the events of each inference, as JSON. It ends
-with 1 and a line on standard error where a call of the C interface fails, and may be ended by a signal.
+`python -P _profiler_worker.py < MODEL` writes a list of the events of each inference, as JSON. It ends with 1 and a
+line on standard error where a call of the C interface fails, and may be ended by a signal.
 """
 
 import ctypes
