@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 _TYPES = {
     "float32": tflite.TensorType.FLOAT32,
     "int8": tflite.TensorType.INT8,
+    "int16": tflite.TensorType.INT16,
     "int32": tflite.TensorType.INT32,
 }
 

@@ -93,7 +93,11 @@ def test_models_compiled_together_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "model", "failure"),
     [
-        (f"ERROR: {DYNAMIC}\nCompilation failed: Model failed in Tflite interpreter.\n", "", DYNAMIC),
+        (f"ERROR: {DYNAMIC}\nCompilation failed: Model failed in Tflite interpreter.\nCompilation failed!\n", "",
+         f"{DYNAMIC}; Model failed in Tflite interpreter"),
+        # github.com/google-coral/edgetpu/issues/512: the second line says why
+        ("ERROR: Restored original execution plan.\nCompilation failed: Large activation tensors.\n" * 2, "",
+         "Restored original execution plan; Large activation tensors"),
         ("Compilation failed: Large activation tensors in model.\n", "", "Large activation tensors in model"),
         ("\nInternal compiler error. Aborting! \n", "", "Internal compiler error"),
         # github.com/google-coral/edgetpu/issues/800

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as tflite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from tests.inference import _models
 from tests.inference._mobilenet import mobilenet_v2
 from tpukit import schema
 from tpukit.inference import Model, ModelInfo, inspect_model
+from tpukit.inference._graph import Graph
 from tpukit.inference._mapping import COMPILED_OP, predict_mapping
 from tpukit.inference._mapping_notes import mapping_notes
 from tpukit.inference._mapping_rules import SUPPORTED, Operand, Operator, obstacle
@@ -22,6 +24,11 @@ DENSE_INTS = np.zeros((4, 8), np.int8)
 
 def inspected(content: bytes) -> ModelInfo:
     return inspect_model(Model(name="m", content=content, sha256=""))
+
+
+def read_graph(content: bytes) -> Graph:
+    flat = tflite.ModelT.InitFromPackedBuf(content, 0)
+    return Graph("m", flat, flat.subgraphs[0])
 
 
 def operand(
@@ -204,8 +211,6 @@ def test_each_limit_of_corals_table(
 
 
 def test_every_operator_of_the_table_is_of_the_schema() -> None:
-    from ai_edge_litert import schema_py_generated as tflite
-
     assert set(SUPPORTED) <= vars(tflite.BuiltinOperator).keys()
 
 
@@ -218,6 +223,20 @@ def test_bytes_intensity_and_verdict_stand_in_the_table() -> None:
     unknown = inspected(_models.custom_op("my-op")).ops.iloc[0]
     assert math.isnan(unknown["intensity"])
     assert (unknown["mapped"], unknown["reason"]) == (False, "the Edge TPU has no CUSTOM:my-op")
+
+
+def test_the_state_of_an_lstm_may_have_16_bits() -> None:
+    # as TFLite quantises it: the state of the cell is int16, the rest int8
+    graph = _models.Graph()
+    x, y = graph.tensor("x", [1, 5, 8], "int8", scale=(0.1, 0)), graph.tensor("y", [1, 5, 4], "int8", scale=(0.1, 0))
+    state = graph.tensor("cell", [1, 4], "int16")
+    graph._graph.tensors[state].isVariable = True
+    graph.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [x, state], [y])
+    (lstm,) = read_graph(graph.content([x], [y])).operators()
+    assert obstacle(lstm) is None
+    graph._graph.tensors[state].isVariable = False
+    (other,) = read_graph(graph.content([x], [y])).operators()
+    assert obstacle(other) == "works on int16, not on 8 bits"
 
 
 def test_weights_that_alone_are_quantised_are_named() -> None:

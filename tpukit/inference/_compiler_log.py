@@ -15,10 +15,10 @@ MAPPED = "Mapped to Edge TPU"
 _VERSION = re.compile(r"Edge TPU Compiler version (\S+)")
 _MODEL = re.compile(r"^(?:Input model|Input|Invalid model): (.+?)\s*$")
 _ROW = re.compile(r"^([A-Z][\w:-]*)\s+(\d+)\s+(\S.*?)\s*$")
+_FAILED = "Compilation failed"
 _FAILURE = re.compile(
-    r"^(?:ERROR|Compilation failed): (.+)$"
-    # some versions give no reason
-    r"|^(Compilation failed|Internal compiler error|Model could not be parsed|Model not quantized)(?!:)"
+    rf"^(?:ERROR|{_FAILED}): (.+)$"
+    rf"|^({_FAILED}|Internal compiler error|Model could not be parsed|Model not quantized)(?!:)"
 )
 _SIZE = re.compile(r"^([\d.]+)\s*(B|KiB|MiB|GiB)$")
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -117,8 +117,10 @@ def _read(log: CompilerLog, lines: Sequence[str]) -> CompilerLog:
 
 
 def _with_failure(log: CompilerLog, lines: Sequence[str]) -> CompilerLog:
-    failures = [match[1] or match[2] for match in map(_FAILURE.match, lines) if match is not None]
-    return replace(log, failure=failures[0].rstrip(".! ")) if failures and not log.failure else log
+    found = [(match[1] or match[2]).rstrip(".! ") for match in map(_FAILURE.match, lines) if match is not None]
+    # every failure ends with that line, and one that is tried again says the same again
+    reasons = dict.fromkeys(each for each in found if each != _FAILED) or dict.fromkeys(found)
+    return replace(log, failure="; ".join(reasons)) if reasons and not log.failure else log
 
 
 def _number(what: str, value: str) -> int:

@@ -98,6 +98,7 @@ class Graph:
             values=self._values(index) if constant else None,
             parameter_bytes=self.size_bytes(index) if constant and index not in shaping else 0,
             free=any(size < 0 for size in _listed(tensor.shapeSignature)),
+            state=bool(tensor.isVariable),
         )
 
     def _values(self, index: int) -> NDArray[Any]:

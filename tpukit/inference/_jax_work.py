@@ -32,7 +32,7 @@ def work_of(program: Program, *, kept: Sequence[int], devices: Sequence[Any]) ->
     between = max(0, int(counted.get("bytes accessed", 0)) - io_bytes // len(devices))
     macs = int(max(0.0, counted.get("flops", 0.0)) * len(devices) / OPS_PER_MAC)
     kinds, constant_bytes, loops = _read(program.lowered.compiler_ir("stablehlo"))
-    dtype = min(kinds, key=_bits, default=program.outputs[0].dtype if program.outputs else "float32")
+    dtype = min(sorted(kinds), key=_bits, default=program.outputs[0].dtype if program.outputs else "float32")
     if devices[0].platform == "tpu" and dtype == "float32":
         dtype = "bfloat16"
     return Work(

@@ -26,7 +26,7 @@ class Operand:
     """A tensor as an operator meets it: `index` names it in its model, `values` are those of a constant.
 
     `parameter_bytes` is the size of weights and biases, 0 of any other tensor. `free` says whether an axis has no size
-    before the model is loaded.
+    before the model is loaded, `state` whether its operator keeps it from run to run.
     """
 
     index: int
@@ -35,6 +35,7 @@ class Operand:
     values: NDArray[Any] | None = None
     parameter_bytes: int = 0
     free: bool = False
+    state: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,8 +49,9 @@ class Operator:
     macs: int | None = None
 
     def moved(self) -> list[Operand]:
-        """Return what it reads and writes that is no constant."""
-        return [each for each in (*self.reads, *self.writes) if each is not None and each.values is None]
+        """Return what it reads and writes that is neither a constant nor its own state."""
+        every = [each for each in (*self.reads, *self.writes) if each is not None]
+        return [each for each in every if each.values is None and not each.state]
 
     def integers(self, place: int) -> list[int]:
         """Return the whole numbers of the constant that it reads at a place; none where there is none."""
