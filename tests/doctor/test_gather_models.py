@@ -1,5 +1,7 @@
 """What a model's file says of where it can run."""
 
+from dataclasses import replace
+
 import flatbuffers
 import numpy as np
 import pytest
@@ -9,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.doctor import _healthy as healthy
 from tests.inference import _models
-from tpukit.doctor import ModelFacts, _gather_models
+from tpukit.doctor import NOT_APPLICABLE, OK, ModelFacts, _gather_models, examine
 from tpukit.doctor._gather_models import min_runtime_version, seen_model
 from tpukit.errors import DeviceUnavailableError
-from tpukit.inference import Model, read_model
+from tpukit.inference import Model, jax_model, read_model
 
 
 def model(content: bytes, name: str = "m") -> Model:
@@ -107,3 +109,13 @@ def test_options_with_a_damaged_byte_are_read_without_an_error(place: int, by: i
     options = np.frombuffer(healthy.options(13), np.uint8).copy()
     options[place % len(options)] ^= by
     assert isinstance(min_runtime_version(options.tobytes()), int)
+
+
+def test_a_jax_export_is_no_damage() -> None:
+    pytest.importorskip("jax")
+    seen = seen_model(jax_model(lambda x: 2 * x, np.zeros((1, 4), np.float32), name="double"))
+    assert seen == ModelFacts(name="double", jax=True)
+    table = examine(replace(healthy.HEALTHY, models=(seen,))).query("part == 'models'")
+    assert table["verdict"].tolist() == [OK] + [NOT_APPLICABLE] * 4
+    assert table["found"].iloc[0] == "a JAX export, for the devices jax, jax:cpu, jax:gpu and jax:tpu"
+    assert set(table["found"].iloc[1:]) == {"it is a JAX export"}

@@ -84,7 +84,7 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """A model's file. `damage` says why it cannot be read; the rest then says nothing.
+    """A model's file. `damage` says why it cannot be read, `jax` that it is a JAX export; the rest then says nothing.
 
     `compiled` of its `ops` are edgetpu-custom-op, `min_runtime` the newest runtime that one of them asks for, 0 where
     none tells. `floats` are the operators that compute in floating point, `free` the inputs without a fixed shape.
@@ -92,6 +92,7 @@ class ModelFacts:
 
     name: str
     damage: str | None = None
+    jax: bool = False
     ops: int = 0
     compiled: int = 0
     min_runtime: int = 0

@@ -19,6 +19,8 @@ _PACKAGE = b"DWN1"
 
 def seen_model(model: Model) -> ModelFacts:
     """Return what can be seen of a model; that it is damaged, or LiteRT too, is a fact and raises nothing."""
+    if model.format == "jax":
+        return ModelFacts(name=model.name, jax=True)
     try:
         ops = inspect_model(model).ops
         flat = _flat(model)

@@ -6,7 +6,9 @@ from tpukit.doctor._finding import Finding, not_applicable, ok, trouble, warning
 
 
 def readable(facts: Facts, model: ModelFacts) -> Finding:
-    """Whether the file is a whole TFLite model."""
+    """Whether the file is a whole TFLite model, or a JAX export."""
+    if model.jax:
+        return ok("a JAX export, for the devices jax, jax:cpu, jax:gpu and jax:tpu")
     if model.damage is None:
         return ok(f"{model.ops} operator{'' if model.ops == 1 else 's'}")
     if facts.python.litert.error:
@@ -16,8 +18,8 @@ def readable(facts: Facts, model: ModelFacts) -> Finding:
 
 def compiled(facts: Facts, model: ModelFacts) -> Finding:
     """Whether the model was compiled for the Edge TPU; one that was not runs on the CPU without a word."""
-    if model.damage:
-        return _unread()
+    if model.damage or model.jax:
+        return _unread(model)
     if not model.compiled:
         judge = trouble if facts.edge_tpus else warning
         return judge(
@@ -40,8 +42,8 @@ def compiled(facts: Facts, model: ModelFacts) -> Finding:
 
 def runtime(facts: Facts, model: ModelFacts) -> Finding:
     """Whether libedgetpu is new enough for the model."""
-    if model.damage:
-        return _unread()
+    if model.damage or model.jax:
+        return _unread(model)
     if not model.compiled:
         return not_applicable("it is not compiled for the Edge TPU")
     if not model.min_runtime:
@@ -61,8 +63,8 @@ def runtime(facts: Facts, model: ModelFacts) -> Finding:
 def quantised(facts: Facts, model: ModelFacts) -> Finding:
     """Whether the operators compute in integers of 8 bits, the only ones that the Edge TPU knows."""
     del facts
-    if model.damage:
-        return _unread()
+    if model.damage or model.jax:
+        return _unread(model)
     if model.compiled:
         return ok("what is compiled for the Edge TPU is quantised")
     if not model.floats:
@@ -77,8 +79,8 @@ def quantised(facts: Facts, model: ModelFacts) -> Finding:
 def fixed(facts: Facts, model: ModelFacts) -> Finding:
     """Whether all shapes are fixed: edgetpu_compiler needs constant sizes (coral.ai, Edge TPU models)."""
     del facts
-    if model.damage:
-        return _unread()
+    if model.damage or model.jax:
+        return _unread(model)
     if not model.free:
         return ok("all inputs have a fixed shape")
     return warning(
@@ -88,5 +90,5 @@ def fixed(facts: Facts, model: ModelFacts) -> Finding:
     )
 
 
-def _unread() -> Finding:
-    return not_applicable("it cannot be read")
+def _unread(model: ModelFacts) -> Finding:
+    return not_applicable("it is a JAX export" if model.jax else "it cannot be read")
