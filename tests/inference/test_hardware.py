@@ -7,6 +7,7 @@ import pytest
 from tpukit import schema
 from tpukit.errors import ConfigError
 from tpukit.inference import accelerators, stated_peaks
+from tpukit.inference._hardware import own_accelerators
 
 HEADER = ",".join(schema.ACCELERATORS.names)
 
@@ -111,3 +112,18 @@ def test_a_row_with_a_gap_is_refused_by_its_column(gap: str, tmp_path: Path) -> 
     state(tmp_path / "gap", ",".join((row | {gap: ""}).values()))
     with pytest.raises(ConfigError, match=rf"is no table of accelerators: a row has no {gap};"):
         stated_peaks("mine", home=tmp_path / "gap")
+
+
+def test_a_home_that_cannot_be_entered_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refused)
+    with pytest.raises(ConfigError, match=r"accelerators\.csv cannot be read: Permission denied"):
+        own_accelerators(tmp_path)
+
+
+def test_without_a_home_there_are_no_rows_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert own_accelerators(tmp_path / "none").empty
+    assert own_accelerators(tmp_path / "file").empty

@@ -33,7 +33,13 @@ def accelerators(home: Path | None = None) -> pd.DataFrame:
 def own_accelerators(home: Path | None = None) -> pd.DataFrame:
     """Return those rows of the ACCELERATORS table that the user states. Raises ConfigError."""
     own = (home or paths.home()) / ACCELERATORS_FILE
-    return _read(own) if own.exists() else schema.frame([], schema.ACCELERATORS)
+    try:
+        own.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return schema.frame([], schema.ACCELERATORS)
+    except OSError as error:
+        raise ConfigError(f"{own} cannot be read: {paths.reason(error)}") from error
+    return _read(own)
 
 
 def stated_peaks(kind: str, *, chips: int = 1, home: Path | None = None) -> Peaks:
