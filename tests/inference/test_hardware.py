@@ -72,6 +72,8 @@ def test_several_chips_add_up(tmp_path: Path) -> None:
     assert found.ops_per_s["bfloat16"] == 4 * 459e12
     assert found.bandwidth(1) == 4 * 2765e9
     assert found.source.startswith("4 × Cloud TPU v5p")
+    one = stated_peaks("edgetpu usb3", home=tmp_path)
+    assert stated_peaks("edgetpu usb3", chips=2, home=tmp_path).resident_bytes == 2 * one.resident_bytes > 0
 
 
 def test_a_user_adds_and_corrects(tmp_path: Path) -> None:

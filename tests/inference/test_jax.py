@@ -286,6 +286,13 @@ def test_a_tpu_is_known_by_its_kind(kind: str, monkeypatch: pytest.MonkeyPatch) 
     assert device.peaks(1).source == "4 × Cloud TPU v5e (as stated by its maker)"
 
 
+def test_on_the_processor_the_peaks_are_those_of_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(_jax, "processor_peaks", lambda threads: asked.append(threads) or PEAKS)
+    monkeypatch.setattr(_jax.host, "cores", lambda: 48)
+    assert (get_device("jax:cpu").peaks(1), asked) == (PEAKS, [48])
+
+
 @pytest.mark.parametrize(("kind", "platform", "sensor"), [("NVIDIA H200", "gpu", "gpu"), ("TPU v4", "tpu", "cpu")])
 def test_energy_is_read_where_it_is_spent(
     kind: str, platform: str, sensor: str, monkeypatch: pytest.MonkeyPatch

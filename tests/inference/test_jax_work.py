@@ -59,6 +59,15 @@ def test_of_several_types_the_narrowest_counts() -> None:
     assert set(work(jax_model(both, array(1, 256), name="f")).macs) == {"bfloat16"}
 
 
+def test_of_two_types_as_narrow_it_is_the_same_one_in_every_process() -> None:
+    def both(x: Any) -> Any:
+        return (x.astype(jnp.float16) @ WEIGHTS.astype(jnp.float16)).astype(jnp.bfloat16) @ WEIGHTS.T.astype(
+            jnp.bfloat16
+        )
+
+    assert set(work(jax_model(both, array(1, 256), name="f")).macs) == {"bfloat16"}
+
+
 def test_without_products_it_is_of_the_type_of_the_output() -> None:
     assert work(jax_model(lambda x: x * 3 + 1, array(1, 256), name="f")).macs == {"float32": 256}
 

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,19 @@ def test_a_chain_is_mapped_from_its_first_supported_operator_to_the_next_that_is
         assert found.macs_share == (end - start) / len(kinds)
 
 
+def test_a_share_that_is_almost_all_is_not_said_to_be_all() -> None:
+    first, last = chain("RELU", "ELU")
+    operators = [replace(first, macs=99_999), replace(last, macs=1)]
+    assert "with 99.9 % of the multiply-accumulates" in mapping_notes(operators, predict_mapping(operators))[0]
+
+
+def test_a_free_size_is_named_whether_or_not_operators_come_of_it() -> None:
+    free = replace(operand(0), free=True)
+    slices = Operator(type="PACK", reads=(free,), writes=(operand(1),), options={"axis": 1})
+    trap = mapping_notes([slices], predict_mapping([slices]))[-1]
+    assert trap.startswith("Trap: a size is free (-1 in a shape signature); the Edge TPU's compiler may refuse")
+
+
 def test_nothing_is_said_of_work_that_is_unknown() -> None:
     unknown = Operator(type="RELU", reads=(operand(0),), writes=(operand(1),), macs=None)
     assert predict_mapping([unknown]).macs_share is None
@@ -184,6 +198,7 @@ CUBE = operand(0, (1, 4, 4, 8))
         ("MEAN", (CUBE, AXES[-4]), (4, 4, 8), {}, "reduces the batch"),
         ("MEAN", (CUBE, AXES[-1]), (1, 4, 4), {}, None),
         ("MEAN", (operand(0, (1, 4, 4, 6)), AXES[3]), (1, 4, 4), {}, "reduces a depth of 6, no multiple of 4"),
+        ("MEAN", (operand(0, (1, 4, 4, 6)), AXES[1]), (1, 4, 6), {}, None),
         ("SUM", (CUBE, AXES[0]), (4, 4, 8), {}, "reduces the batch"),
         ("REDUCE_MAX", (CUBE, AXES[3]), (1, 4, 4), {}, None),
         ("PACK", (operand(0),), (1, 1, 8), {"axis": -3}, "packs along the batch"),
@@ -199,6 +214,7 @@ CUBE = operand(0, (1, 4, 4, 8))
         ("SOFTMAX", (operand(0, (4, 10)),), (4, 10), {}, "its output 4x10 is no single row"),
         ("STRIDED_SLICE", (CUBE, AXES[0], AXES[0], operand(3, values=[1, 2])), (1, 8), {}, "strides are not all 1"),
         ("STRIDED_SLICE", (CUBE, AXES[0], AXES[0], AXES[1]), (1, 8), {"newAxisMask": 1}, "has an ellipsis or a new"),
+        ("STRIDED_SLICE", (CUBE, AXES[0], AXES[0], AXES[1]), (1, 8), {"ellipsisMask": 1}, "has an ellipsis or a new"),
         ("STRIDED_SLICE", (CUBE, AXES[0], AXES[0], AXES[1]), (1, 8), {"newAxisMask": 0}, None),
         ("BATCH_MATMUL", (CUBE,), (1, 8), {}, "the Edge TPU has no BATCH_MATMUL"),
     ],

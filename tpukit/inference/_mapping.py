@@ -60,7 +60,7 @@ def predict_mapping(operators: Sequence[Operator], *, on_chip_bytes: int = ON_CH
     return EdgeTPUMapping(
         mapped=mapped,
         reasons=reasons,
-        first_break=min(ends, default=None) if any(mapped) else None,
+        first_break=min(ends, default=None),
         waiting=placed.count(False) - len(ends),
         macs_share=_macs_share(operators, mapped),
         parameter_bytes=parameter_bytes,
