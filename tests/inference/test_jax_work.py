@@ -72,6 +72,15 @@ def test_without_products_it_is_of_the_type_of_the_output() -> None:
     assert work(jax_model(lambda x: x * 3 + 1, array(1, 256), name="f")).macs == {"float32": 256}
 
 
+def test_constants_of_complex_numbers_count_both_parts() -> None:
+    turns = np.exp(1j * np.arange(256)).astype(np.complex64)
+
+    def turned(x: Any) -> Any:
+        return jnp.real(x * turns * np.full(256, 2j, np.complex64))
+
+    assert work(jax_model(turned, array(1, 256), name="f")).constant_bytes == turns.nbytes
+
+
 def test_a_table_of_which_one_row_is_read_does_not_count_whole() -> None:
     table = np.random.default_rng(0).standard_normal((10_000, 16)).astype(np.float32)
     found = work(jax_model(lambda i: jnp.asarray(table)[i], array(1, dtype=np.int32), name="f"))
