@@ -132,6 +132,14 @@ def test_what_is_no_log_is_refused(text: str) -> None:
         parse_compiler_log(text)
 
 
+@pytest.mark.parametrize("kept", [1, len(MAPPED) - 1])
+def test_a_log_cut_within_a_status_is_refused_and_not_read_as_unmapped(kept: int) -> None:
+    text = written()
+    cut = text[: text.rindex(MAPPED) + kept]
+    with pytest.raises(ConfigError, match=f"it ends within its line of DEPTHWISE_CONV_2D, '{MAPPED[:kept].strip()}'"):
+        parse_compiler_log(cut)
+
+
 def test_a_sum_that_is_no_number_is_named() -> None:
     text = HEAD.format("16.0") + "Input model: m.tflite\nTotal number of operations: many\n"
     with pytest.raises(ConfigError, match=r"'Total number of operations' has the value 'many'"):

@@ -112,6 +112,10 @@ def _read(log: CompilerLog, lines: Sequence[str]) -> CompilerLog:
     rows = tuple(
         LogRow(type=row[1], count=int(row[2]), status=row[3]) for row in map(_ROW.match, lines) if row is not None
     )
+    if cut := [row for row in rows if row.status != MAPPED and MAPPED.startswith(row.status)]:
+        raise ConfigError(
+            f"it ends within its line of {cut[0].type}, {cut[0].status!r}: give the whole of what the compiler printed"
+        )
     # the output and the file of one compilation, one after the other, have the same table
     return _with_failure(replace(log, rows=rows or log.rows, **sums), lines)  # type: ignore[arg-type]
 
