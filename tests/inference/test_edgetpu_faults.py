@@ -179,6 +179,15 @@ def test_a_device_held_by_another_process_names_it(
     load(tpu, compiled)
 
 
+def test_a_device_that_is_listed_and_not_shown_is_not_said_to_be_missing(
+    tpu: EdgeTPU, compiled: Model, fake: Callable[..., None], tmp_path: Path
+) -> None:
+    (tmp_path / "sys/bus").mkdir(parents=True, exist_ok=True)
+    fake(node=tmp_path)  # a folder, which nobody can open for writing
+    with pytest.raises(DeviceUnavailableError, match=r"gives no reason: see that .* no other process uses it"):
+        load(tpu, compiled)
+
+
 def test_a_library_that_lists_nothing_is_taken_at_the_kernels_word(
     tpu: EdgeTPU, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

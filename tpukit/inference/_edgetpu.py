@@ -131,7 +131,7 @@ class EdgeTPU:
         try:
             return library.delegate(self.delegate_options())
         except ValueError as error:
-            raise DeviceUnavailableError(not_created(str(error), self._shown())) from error
+            raise DeviceUnavailableError(not_created(str(error), self._there(library))) from error
 
     def _address(self) -> str:
         """Return the place as libedgetpu takes it, with a number where it would not read the options without."""
@@ -142,6 +142,11 @@ class EdgeTPU:
     def _shown(self) -> list[PluggedEdgeTPU] | None:
         """Return what the kernel shows of the device, None where it shows nothing of any, as outside Linux."""
         return shown_at(plugged(self.root), self._address()) if (self.root / "sys/bus").is_dir() else None
+
+    def _there(self, library: EdgeTPULibrary) -> list[PluggedEdgeTPU] | None:
+        """Return what the kernel shows; None also where libedgetpu lists a device that it hides, as in a container."""
+        shown = self._shown()
+        return None if not shown and at_place(library.devices() or (), self._address()) else shown
 
     def _check_listed(self, listed: Sequence[Listed] | None) -> None:
         """Raise DeviceUnavailableError where nothing is there, or nothing that this process may open."""
