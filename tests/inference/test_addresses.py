@@ -55,6 +55,11 @@ def test_a_name_goes_on_with_a_place_and_options(given: str, name: str) -> None:
     assert get_device(given).name == name
 
 
+def test_an_option_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^device 'placed,a=b,c=d,a=e': a is given twice, give it once$"):
+        get_device("placed,a=b,c=d,a=e")
+
+
 @pytest.mark.parametrize("given", ["placed,a", "placed,a=", "placed,=b", "placed,", "placed:usb,a=b,"])
 def test_what_is_no_option_is_refused(given: str) -> None:
     with pytest.raises(ConfigError, match="is no option, expected option=value"):

@@ -59,7 +59,11 @@ def get_device(device: str | Device) -> Device:
         return found
     if not isinstance(found, Addressed):
         raise ConfigError(f"device {device!r}: {name} has neither places nor options, give {name} alone")
-    return found.at(place, dict(_option(device, each) for each in given))
+    options = [_option(device, each) for each in given]
+    names = [option for option, _ in options]
+    if twice := [option for at, option in enumerate(names) if option in names[:at]]:
+        raise ConfigError(f"device {device!r}: {twice[0]} is given twice, give it once")
+    return found.at(place, dict(options))
 
 
 def _option(device: str, given: str) -> tuple[str, str]:
