@@ -149,7 +149,7 @@ def test_one_chip_and_an_empty_place_are_left_out_of_the_name() -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("jax:npu", "jax has no place 'npu': expected cpu, gpu, tpu, reference or none"),
+        ("jax:npu", "jax has no place 'npu': expected cpu, gpu, tpu, reference, or jax alone"),
         ("jax:gpu:1", "CUDA_VISIBLE_DEVICES"),
         ("jax,chip=4", "jax has no option 'chip': expected chips=4, say, or resident=true"),
         ("jax,chips=0", "chips is '0': expected a whole number from 1 to 1024"),

@@ -76,8 +76,8 @@ class JaxDevice:
         """Return the device at a place, with the options chips=N and resident=true. Raises ConfigError for others."""
         if place and place not in _PLACES:
             raise ConfigError(
-                f"jax has no place {place!r}: expected {', '.join(_PLACES)} or none; which of several JAX sees is up "
-                "to CUDA_VISIBLE_DEVICES and TPU_VISIBLE_CHIPS"
+                f"jax has no place {place!r}: expected {', '.join(_PLACES)}, or jax alone; which of several JAX sees "
+                "is up to CUDA_VISIBLE_DEVICES and TPU_VISIBLE_CHIPS"
             )
         if unknown := sorted(options.keys() - {"chips", "resident"}):
             raise ConfigError(f"jax has no option {unknown[0]!r}: expected chips=4, say, or resident=true")
